@@ -1,0 +1,93 @@
+#ifndef TASKFLOW_LOOP_HTTP_H
+#define TASKFLOW_LOOP_HTTP_H
+
+/*
+ * The HTTP server, on evhttp. Each request passes the guard (what evhttp lets
+ * through and must not: TE and Content-Length games, bad targets and names),
+ * finds its route, and starts that route's flow. Whatever happens is answered
+ * exactly once; every error is application/problem+json (RFC 9457).
+ *
+ * One server may listen on several addresses. While draining, every answer
+ * closes its connection.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/id.h"
+#include "base/mem.h"
+#include "loop/flow.h"
+
+struct http;
+struct http_req;
+
+enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE };
+
+/* A flow of a route begins with this. */
+struct http_flow {
+	struct flow	 flow;
+	struct http_req *req;
+	void		*ctx;	/* as given to http_listen */
+};
+
+struct route {
+	enum http_method       method;
+	const char	      *path;	/* "/tasks/{id}/events" */
+	const struct flow_def *flow;
+};
+
+struct http_conf {
+	size_t	max_body, max_header;
+	size_t	max_connections;	/* of each listener */
+	int64_t	request_timeout_ms;	/* to read a request whole */
+	int64_t	idle_timeout_ms;	/* a connection without a request */
+};
+
+struct http *http_open(struct loop *, const struct http_conf *);
+/* "127.0.0.1:8080", "[::1]:8080", ":8080" (all addresses). False: *err is one
+ * line. May be called several times, with different routes. The routes must
+ * live as long as the server; ctx is handed to their flows. */
+bool http_listen(struct http *, const char *addr, const struct route *routes,
+    size_t n, void *ctx, char *err, size_t err_size);
+/* Stop accepting; answers close their connections from now on. */
+void http_drain(struct http *);
+size_t http_in_flight(const struct http *);
+/* Every flow must have ended. */
+void http_close(struct http *);
+
+/* ---- the request; everything lives as long as its flow ---- */
+struct span http_body(const struct http_req *);
+/* The decoded path parameter of that name; the route must have it. */
+const char *http_param(const struct http_req *, const char *name);
+/* A decoded query parameter, NULL if absent. *ret_many (may be NULL): given
+ * more than once. */
+const char *http_query(const struct http_req *, const char *name,
+    bool *ret_many);
+/* The name of the first query parameter that is not in the NULL-terminated
+ * list; NULL if all are known. */
+const char *http_query_unknown(const struct http_req *, const char *const *known);
+/* NULL if absent. */
+const char *http_header(const struct http_req *, const char *name);
+/* Is the body's media type JSON (or absent)? Else ERR_MEDIA_TYPE. */
+enum err http_expect_json(const struct http_req *, struct fault *);
+const char *http_request_id(const struct http_req *);
+const char *http_peer(const struct http_req *);
+int64_t http_started_us(const struct http_req *);	/* monotonic */
+/* What a route wants to see in the access log, such as "user"; copied. */
+void http_note_id(struct http_req *, const char *key, const struct id *);
+
+/* ---- the answer: exactly one of these, from the flow's end ---- */
+/* Before the answer; copied. The value must not come unchecked from outside. */
+void http_add_header(struct http_req *, const char *name, const char *value);
+void http_reply(struct http_req *, int status, const char *content_type,
+    struct span body);
+void http_reply_json(struct http_req *, int status, const struct buf *);
+/* The problem's status, type, title come from err; fault may be NULL.
+ * retry_after_s > 0 sends Retry-After; 429 and 503 always have one. */
+void http_problem(struct http_req *, enum err, const struct fault *,
+    int retry_after_s);
+
+/* The HTTP status of an error; for --explain and tests. */
+int problem_status(enum err);
+
+#endif

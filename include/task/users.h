@@ -1,0 +1,36 @@
+#ifndef TASKFLOW_TASK_USERS_H
+#define TASKFLOW_TASK_USERS_H
+
+/* Users in PostgreSQL, and the tokens that say who is asking (the only user of
+ * libjwt). */
+#include "store/pg.h"
+
+struct user_row {
+	struct id   id;
+	struct span email, username, password_hash, role; /* borrowed */
+};
+
+/* No row after it: the address or the name belongs to somebody else. */
+struct pg_call *users_insert(struct pg *, const struct id *, const char *email,
+    const char *username, const char *password_hash, const char *role);
+/* By email or user name; no row: nobody. */
+struct pg_call *users_find(struct pg *, const char *login);
+void users_row(const struct pg_call *, int row, struct user_row *ret);
+
+/* Who asks. */
+struct caller {
+	struct id user_id;
+	bool	  admin;
+};
+
+#define TOKEN_MAX	4096
+/* An HS256 token for a user; heap, or NULL without memory. */
+char *token_make(const char *secret, const struct id *user, const char *role,
+    int64_t now_s, int64_t ttl_s);
+/* ERR_UNAUTHORIZED with the reason in fault->detail. Pins the algorithm,
+ * requires exp, allows 60 s of clock skew, refuses more than TOKEN_MAX bytes
+ * before parsing. */
+enum err token_verify(const char *secret, const char *token, int64_t now_s,
+    struct caller *ret, struct fault *);
+
+#endif

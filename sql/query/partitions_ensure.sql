@@ -1,0 +1,2 @@
+-- $1 days ahead
+SELECT taskflow.ensure_partitions($1)

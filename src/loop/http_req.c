@@ -1,0 +1,430 @@
+/*
+ * A request as its flow sees it, and the answers. All of it lives in the
+ * flow's arena; what stands in evhttp's request (path, headers, body) is
+ * borrowed and gone with the answer.
+ */
+#include <assert.h>
+#include <event2/buffer.h>
+#include <event2/http.h>
+#include <event2/http_struct.h>
+#include <stdio.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "http_private.h"
+
+#define JSON_TYPE "application/json"
+
+static const char *
+method_name(enum evhttp_cmd_type method)
+{
+	switch (method) {
+	case EVHTTP_REQ_GET:
+		return "GET";
+	case EVHTTP_REQ_HEAD:
+		return "HEAD";
+	case EVHTTP_REQ_POST:
+		return "POST";
+	case EVHTTP_REQ_PUT:
+		return "PUT";
+	case EVHTTP_REQ_PATCH:
+		return "PATCH";
+	case EVHTTP_REQ_DELETE:
+		return "DELETE";
+	case EVHTTP_REQ_OPTIONS:
+		return "OPTIONS";
+	default:
+		return "-";
+	}
+}
+
+/* The client's own, if it can stand in a header and in a log. */
+static bool
+is_request_id(const char *s)
+{
+	static const char good[] = "abcdefghijklmnopqrstuvwxyz"
+				   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	size_t n;
+
+	if (s == NULL)
+		return false;
+	n = strspn(s, good);
+	return n >= 1 && n <= HTTP_ID_MAX && s[n] == '\0';
+}
+
+static void
+choose_id(struct http_req *req)
+{
+	const char *given = http_header(req, "X-Request-Id");
+	struct id id;
+
+	if (is_request_id(given)) {
+		memcpy(req->id, given, strlen(given) + 1);
+		return;
+	}
+	id_new(&id);
+	id_format(&id, req->id);
+}
+
+void
+req_split_target(
+    const char *target, struct span *ret_path, struct span *ret_query)
+{
+	const char *mark = strchr(target, '?');
+
+	*ret_path = span_of(target);
+	*ret_query = span_of(NULL);
+	if (mark == NULL)
+		return;
+	ret_path->len = (size_t)(mark - target);
+	*ret_query = span_of(mark + 1);
+}
+
+static char *
+decode(struct arena *a, struct span raw, bool plus_is_space)
+{
+	char *text = arena_alloc(a, raw.len + 1);
+
+	percent_decode(raw, plus_is_space, text);
+	return text;
+}
+
+void
+req_init(struct http_req *req, struct http *h, struct evhttp_request *ev,
+    struct arena *arena, const struct route_match *m)
+{
+	const char *target = evhttp_request_get_uri(ev);
+
+	req->http = h;
+	req->ev = ev;
+	req->arena = arena;
+	req->method = method_name(evhttp_request_get_command(ev));
+	req->is_head = evhttp_request_get_command(ev) == EVHTTP_REQ_HEAD;
+	req->closes = h->draining;
+	req->started_us = clock_mono_us();
+	if (target != NULL)
+		req_split_target(target, &req->path, &req->query);
+	choose_id(req);
+	h->in_flight++;
+	if (m == NULL)
+		return;
+	req->match = *m;
+	for (unsigned i = 0; i < m->nparams; i++)
+		req->param[i] = decode(arena, m->param[i].raw, false);
+}
+
+/* ---- what was asked ---- */
+struct span
+http_body(const struct http_req *req)
+{
+	struct evbuffer *in;
+
+	assert(req->ev != NULL);
+	in = evhttp_request_get_input_buffer(req->ev);
+	if (evbuffer_get_length(in) == 0)
+		return (struct span){ "", 0 };
+	return (struct span){ (const char *)evbuffer_pullup(in, -1),
+		evbuffer_get_length(in) };
+}
+
+const char *
+http_param(const struct http_req *req, const char *name)
+{
+	for (unsigned i = 0; i < req->match.nparams; i++)
+		if (span_is(req->match.param[i].name, name))
+			return req->param[i];
+	assert(!"the route has this parameter");
+	return NULL;
+}
+
+/* The next name=value of *rest, which moves behind it. False at the end. */
+static bool
+next_query(struct span *rest, struct span *ret_name, struct span *ret_value)
+{
+	const char *end, *eq;
+	size_t len;
+
+	while (rest->len > 0) {
+		end = memchr(rest->p, '&', rest->len);
+		len = end == NULL ? rest->len : (size_t)(end - rest->p);
+		eq = memchr(rest->p, '=', len);
+		*ret_name = (struct span){ rest->p,
+			eq == NULL ? len : (size_t)(eq - rest->p) };
+		*ret_value = (struct span){ "", 0 };
+		if (eq != NULL)
+			*ret_value =
+			    (struct span){ eq + 1, len - ret_name->len - 1 };
+		len += end != NULL;
+		rest->p += len;
+		rest->len -= len;
+		if (ret_name->len > 0 || ret_value->len > 0)
+			return true;
+	}
+	return false;
+}
+
+const char *
+http_query(const struct http_req *req, const char *name, bool *ret_many)
+{
+	struct span rest = req->query, n, v;
+	const char *found = NULL;
+	bool many = false;
+
+	while (next_query(&rest, &n, &v)) {
+		if (!percent_is(n, true, span_of(name)))
+			continue;
+		many = found != NULL;
+		if (!many)
+			found = decode(req->arena, v, true);
+		else
+			break;
+	}
+	if (ret_many != NULL)
+		*ret_many = many;
+	return found;
+}
+
+const char *
+http_query_unknown(const struct http_req *req, const char *const *known)
+{
+	struct span rest = req->query, n, v;
+	size_t i;
+
+	while (next_query(&rest, &n, &v)) {
+		for (i = 0; known[i] != NULL; i++)
+			if (percent_is(n, true, span_of(known[i])))
+				break;
+		if (known[i] == NULL)
+			return decode(req->arena, n, true);
+	}
+	return NULL;
+}
+
+const char *
+http_header(const struct http_req *req, const char *name)
+{
+	assert(req->ev != NULL);
+	return evhttp_find_header(
+	    evhttp_request_get_input_headers(req->ev), name);
+}
+
+enum err
+http_expect_json(const struct http_req *req, struct fault *fault)
+{
+	const char *coding = http_header(req, "Content-Encoding");
+	const char *type = http_header(req, "Content-Type");
+	size_t len;
+
+	if (coding != NULL && strcasecmp(coding, "identity") != 0)
+		return fault_set(fault, ERR_MEDIA_TYPE, "",
+		    "Content-Encoding is \"%.100s\", and bodies are read "
+		    "as they are",
+		    coding);
+	if (type == NULL)
+		return OK;
+	len = strcspn(type, "; \t");
+	if (len == sizeof(JSON_TYPE) - 1 &&
+	    strncasecmp(type, JSON_TYPE, len) == 0)
+		return OK;
+	/* application/vnd.anything+json */
+	if (len > 17 && strncasecmp(type, "application/", 12) == 0 &&
+	    strncasecmp(type + len - 5, "+json", 5) == 0)
+		return OK;
+	return fault_set(fault, ERR_MEDIA_TYPE, "",
+	    "Content-Type is \"%.100s\", and must be " JSON_TYPE, type);
+}
+
+const char *
+http_request_id(const struct http_req *req)
+{
+	return req->id;
+}
+
+/* One socket for both families shows IPv4 peers in the clothes of IPv6. */
+const char *
+http_peer(const struct http_req *req)
+{
+	static const char mapped[] = "::ffff:";
+	const char *address;
+
+	assert(req->ev != NULL);
+	address = req->ev->remote_host;
+	if (strncmp(address, mapped, sizeof(mapped) - 1) == 0 &&
+	    strchr(address, '.') != NULL)
+		address += sizeof(mapped) - 1;
+	return address;
+}
+
+int64_t
+http_started_us(const struct http_req *req)
+{
+	return req->started_us;
+}
+
+void
+http_note_id(struct http_req *req, const char *key, const struct id *id)
+{
+	assert(req->nnotes < HTTP_MAX_NOTES);
+	req->note[req->nnotes++] =
+	    (struct http_note){ arena_dup(req->arena, key, strlen(key)), *id };
+}
+
+/* ---- the access log ---- */
+static bool
+is_probe(struct span path)
+{
+	return span_is(path, "/livez") || span_is(path, "/readyz") ||
+	    span_is(path, "/metrics");
+}
+
+void
+http_log_access(const struct http_req *req, int status)
+{
+	enum log_level level = is_probe(req->path) ? LOG_DEBUG : LOG_INFO;
+	int64_t ms = (clock_mono_us() - req->started_us) / US_PER_MS;
+	struct kv kvs[HTTP_MAX_NOTES + 7] = { { .key = "" } };
+	char path[512] = "-";
+	unsigned n = 1;
+
+	if (!log_enabled(level))
+		return;
+	if (req->path.p != NULL)
+		snprintf(path, sizeof(path), "%.*s", (int)req->path.len,
+		    req->path.p);
+	kvs[n++] = (struct kv)KV_STR("method", req->method);
+	kvs[n++] = (struct kv)KV_STR("path", path);
+	kvs[n++] = (struct kv)KV_INT("status", status);
+	kvs[n++] = (struct kv)KV_INT("ms", ms);
+	kvs[n++] = (struct kv)KV_STR("request_id", req->id);
+	for (unsigned i = 0; i < req->nnotes; i++)
+		kvs[n++] = (struct kv)KV_ID(req->note[i].key, &req->note[i].id);
+	kvs[n].key = NULL;
+	log_emit(level, "http", "request", kvs);
+}
+
+/* ---- answers ---- */
+void
+http_add_header(struct http_req *req, const char *name, const char *value)
+{
+	assert(req->ev != NULL);
+	evhttp_add_header(
+	    evhttp_request_get_output_headers(req->ev), name, value);
+}
+
+static bool
+has_header(const struct http_req *req, const char *name)
+{
+	return evhttp_find_header(
+		   evhttp_request_get_output_headers(req->ev), name) != NULL;
+}
+
+/* NULL: libevent knows a phrase. */
+static const char *
+reason_of(int status)
+{
+	const struct problem *p;
+
+	if (status < 400)
+		return NULL;
+	p = problem_of_status(status);
+	return p->status == status ? p->title : NULL;
+}
+
+/* For HTTP/1.0, evhttp would say keep-alive beside our close. */
+static void
+say_close(struct http_req *req)
+{
+	evhttp_remove_header(
+	    evhttp_request_get_input_headers(req->ev), "Connection");
+	http_add_header(req, "Connection", "close");
+}
+
+static void
+add_usual_headers(
+    struct http_req *req, int status, const char *type, size_t len)
+{
+	bool may_have_body = status >= 200 && status != 204 && status != 304;
+	char text[24];
+
+	http_add_header(req, "X-Request-Id", req->id);
+	if (!has_header(req, "Cache-Control"))
+		http_add_header(req, "Cache-Control", "no-store");
+	if (type != NULL && may_have_body)
+		http_add_header(req, "Content-Type", type);
+	if (may_have_body) {
+		snprintf(text, sizeof(text), "%zu", len);
+		http_add_header(req, "Content-Length", text);
+	}
+	if (req->closes || req->http->draining)
+		say_close(req);
+}
+
+/* The client may have gone: then evhttp just frees its request here. */
+void
+http_reply(struct http_req *req, int status, const char *type, struct span body)
+{
+	struct evhttp_request *ev = req->ev;
+
+	assert(ev != NULL); /* one answer, and only one */
+	add_usual_headers(req, status, type, body.len);
+	/* evhttp would send the body of an answer to HEAD. */
+	if (!req->is_head && status != 204 && status != 304)
+		evbuffer_add(
+		    evhttp_request_get_output_buffer(ev), body.p, body.len);
+	http_log_access(req, status);
+	req->ev = NULL;
+	req->path = req->query = span_of(NULL);
+	req->http->in_flight--;
+	evhttp_send_reply(ev, status, reason_of(status), NULL);
+}
+
+void
+http_reply_json(struct http_req *req, int status, const struct buf *body)
+{
+	http_reply(req, status, JSON_TYPE, buf_span(body));
+}
+
+/* RFC 6750, 3: an error only when there were credentials. */
+static void
+add_challenge(struct http_req *req)
+{
+	bool given = http_header(req, "Authorization") != NULL;
+
+	http_add_header(req, "WWW-Authenticate",
+	    given ? "Bearer realm=\"taskflow\", error=\"invalid_token\""
+		  : "Bearer realm=\"taskflow\"");
+}
+
+void
+req_refuse(struct http_req *req, const struct problem *p, const char *detail,
+    const struct fault *fault, int retry_after_s)
+{
+	char text[24];
+	struct buf body;
+
+	if (retry_after_s <= 0)
+		retry_after_s = p->retry_after_s;
+	if (retry_after_s > 0 && !has_header(req, "Retry-After")) {
+		snprintf(text, sizeof(text), "%d", retry_after_s);
+		http_add_header(req, "Retry-After", text);
+	}
+	if (p->status == 401 && !has_header(req, "WWW-Authenticate"))
+		add_challenge(req);
+	buf_init(&body, PROBLEM_MAX);
+	problem_write(&body, p, detail, req->path, req->id, fault);
+	http_reply(req, p->status, PROBLEM_TYPE, buf_span(&body));
+	buf_fini(&body);
+}
+
+void
+http_problem(struct http_req *req, enum err err, const struct fault *fault,
+    int retry_after_s)
+{
+	bool has_detail = fault != NULL && fault->detail[0] != '\0';
+	bool is_about_input = err == ERR_INVALID || err == ERR_UNPROCESSABLE;
+
+	req_refuse(req, problem_of_err(err),
+	    has_detail ? fault->detail : err_text(err),
+	    has_detail && is_about_input ? fault : NULL, retry_after_s);
+}

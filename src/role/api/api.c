@@ -1,0 +1,95 @@
+/* The API role: which path is served by which flow. */
+#include <stdlib.h>
+
+#include "api.h"
+#include "task/queue.h"
+#include "waiters.h"
+
+/* A constant, since requests may still come in while the role is closed. */
+static const struct route routes[] = {
+	{ HTTP_POST, "/users", &register_flow },
+	{ HTTP_POST, "/login", &login_flow },
+	{ HTTP_POST, "/tasks", &submit_flow },
+	{ HTTP_GET, "/tasks", &list_flow },
+	{ HTTP_GET, "/tasks/{id}", &show_flow },
+	{ HTTP_GET, "/tasks/{id}/events", &events_flow },
+	/* What every role serves. */
+	{ HTTP_GET, "/livez", &livez_flow },
+	{ HTTP_GET, "/readyz", &readyz_flow },
+	{ HTTP_GET, "/status", &status_flow },
+};
+
+struct api {
+	struct app *app;
+	struct waiters *waiters;
+};
+
+/* Where the app keeps our state. */
+static int
+index_of(const struct app *app)
+{
+	int i = 0;
+
+	while (app->roles[i] != &role_api)
+		i++;
+	return i;
+}
+
+struct waiters *
+api_waiters(const struct app *app)
+{
+	const struct api *api = app->states[index_of(app)];
+
+	return api == NULL ? NULL : api->waiters;
+}
+
+static void *
+start(struct app *app, char *err, size_t err_size)
+{
+	struct api *api;
+
+	if (!http_listen(app->http, app->conf->listen, routes, NELEM(routes),
+		app, err, err_size))
+		return NULL;
+	api = xcalloc(1, sizeof(*api));
+	api->app = app;
+	api->waiters = waiters_open(app->loop, app->pg,
+	    app->redis[PRIORITY_HIGH]);
+	return api;
+}
+
+/* Who waits for the end of a task is told now how far it has come. */
+static void
+drain(void *state)
+{
+	struct api *api = state;
+
+	waiters_drain(api->waiters);
+}
+
+static bool
+idle(const void *state)
+{
+	(void)state;
+	return true; /* the requests in flight are counted by the server */
+}
+
+/* Requests that come after this find no role. */
+static void
+stop(void *state)
+{
+	struct api *api = state;
+
+	api->app->states[index_of(api->app)] = NULL;
+	waiters_close(api->waiters);
+	free(api);
+}
+
+const struct role role_api = {
+	.name = "api",
+	.bit = ROLE_API,
+	.start = start,
+	.drain = drain,
+	.idle = idle,
+	.stop = stop,
+};

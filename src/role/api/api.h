@@ -1,0 +1,14 @@
+#ifndef TASKFLOW_ROLE_API_API_H
+#define TASKFLOW_ROLE_API_API_H
+
+/* The endpoints, one a file, and what the role has for all of them. */
+#include "role/app.h"
+
+extern const struct flow_def register_flow, login_flow, submit_flow, list_flow,
+    show_flow, events_flow;
+
+struct waiters;
+/* NULL: the role has stopped, and nobody may wait any more. */
+struct waiters *api_waiters(const struct app *);
+
+#endif

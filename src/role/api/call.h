@@ -1,0 +1,29 @@
+#ifndef TASKFLOW_ROLE_API_CALL_H
+#define TASKFLOW_ROLE_API_CALL_H
+
+/* What every endpoint's flow begins with, and how it answers. */
+#include "role/app.h"
+#include "task/users.h"
+
+struct api_call {
+	struct http_flow http;
+	struct caller caller; /* after api_authenticate */
+	struct fault fault;   /* what is wrong with the request */
+};
+
+/* A step: who is asking? By the header Authorization. */
+flow_step api_authenticate;
+
+static inline struct app *
+api_app(const struct api_call *call)
+{
+	return call->http.ctx;
+}
+
+/* ---- for the end of a flow ---- */
+void api_refuse(struct api_call *, enum err);
+/* For a body of JSON; api_reply ends it. */
+void api_body_init(struct buf *);
+void api_reply(struct api_call *, int status, struct buf *);
+
+#endif

@@ -1,0 +1,21 @@
+#ifndef TASKFLOW_ROLE_API_DRAFT_H
+#define TASKFLOW_ROLE_API_DRAFT_H
+
+/* What a client asks for with POST /tasks, read and checked. Pure. */
+#include "base/conf.h"
+#include "task/tasks.h"
+
+/* As far ahead as a task may be planned: ten years of 365 days. */
+#define DRAFT_MAX_AHEAD_S 315360000LL
+#define DRAFT_MAX_ATTEMPTS 100
+#define DRAFT_MAX_TIMEOUT_S 86400
+
+/* Fills all of ret but its ids. The payload is borrowed from the body, byte for
+ * byte; texts are in the arena. */
+enum err draft_parse(struct span body, const struct conf *, int64_t now_us,
+    struct arena *, struct task_draft *ret, struct fault *);
+
+/* Is this a traceparent (W3C Trace Context, level 1) that may be handed on? */
+bool traceparent_ok(const char *);
+
+#endif

@@ -1,0 +1,169 @@
+/*
+ * POST /login: a token for a password.
+ *
+ * Whoever tries may not learn who is a user here: an unknown one is refused
+ * with the same words, and after the same work, as a wrong password.
+ */
+#include <stdlib.h>
+
+#include "api.h"
+#include "base/clock.h"
+#include "call.h"
+#include "input.h"
+#include "password.h"
+
+#define LOGIN_MAX 254
+
+struct login {
+	struct api_call call;
+	const char *email, *username, *password;
+	struct pg_call *find;
+	struct password_job *job;
+	struct user_row user;
+	char *token;
+	int64_t expires_s;
+};
+
+static flow_step parse_login, find_user, check_password, make_token;
+static void login_end(struct flow *, enum err);
+
+static const struct step login_steps[] = {
+	STEP(parse_login),
+	STEP(find_user),
+	STEP(check_password),
+	STEP(make_token),
+	STEP_LAST
+};
+
+const struct flow_def login_flow = {
+	.name = "login",
+	.size = sizeof(struct login),
+	.steps = login_steps,
+	.end = login_end,
+};
+
+/* ---- what is sent ---- */
+static bool
+take_email(void *to, const struct jsn_value *v, struct arena *a)
+{
+	struct login *l = to;
+
+	return input_str(v, 1, LOGIN_MAX, a, &l->email);
+}
+
+static bool
+take_username(void *to, const struct jsn_value *v, struct arena *a)
+{
+	struct login *l = to;
+
+	return input_str(v, 1, LOGIN_MAX, a, &l->username);
+}
+
+static bool
+take_password(void *to, const struct jsn_value *v, struct arena *a)
+{
+	struct login *l = to;
+
+	return input_str(v, 1, PASSWORD_MAX, a, &l->password);
+}
+
+#define A_LOGIN "a string of 1 to 254 bytes without U+0000"
+static const struct input_member members[] = {
+	{ .name = "email", .allowed = A_LOGIN, .take = take_email },
+	{ .name = "username", .allowed = A_LOGIN, .take = take_username },
+	{ .name = "password",
+	    .allowed = "a string of 1 to 511 bytes without U+0000",
+	    .take = take_password, .required = true, .secret = true },
+};
+
+/* ---- steps ---- */
+static enum flow_next
+parse_login(struct flow *f)
+{
+	struct login *l = (struct login *)f;
+	struct http_req *req = l->call.http.req;
+	struct fault *fault = &l->call.fault;
+	enum err err = http_expect_json(req, fault);
+
+	if (err == OK)
+		err = input_parse(http_body(req), members, NELEM(members), l,
+		    &f->arena, fault);
+	if (err == OK && (l->email == NULL) == (l->username == NULL))
+		err = fault_set(fault, ERR_UNPROCESSABLE, "",
+		    "%s given; allowed is one of email and username",
+		    l->email == NULL ? "neither email nor username is" :
+				       "both email and username are");
+	return flow_check(f, err);
+}
+
+static enum flow_next
+find_user(struct flow *f)
+{
+	struct login *l = (struct login *)f;
+
+	l->find = users_find(api_app(&l->call)->pg,
+	    l->email != NULL ? l->email : l->username);
+	return pg_run(l->find, f);
+}
+
+static enum flow_next
+check_password(struct flow *f)
+{
+	struct login *l = (struct login *)f;
+
+	if (pg_rows(l->find) > 0)
+		users_row(l->find, 0, &l->user);
+	l->job = password_job_new(f, l->password);
+	return password_check(api_app(&l->call)->threads, l->job,
+	    l->user.password_hash, f);
+}
+
+static enum flow_next
+make_token(struct flow *f)
+{
+	struct login *l = (struct login *)f;
+	const struct conf *conf = api_app(&l->call)->conf;
+	int64_t now_s = clock_wall_us() / US_PER_S;
+	int64_t ttl_s = conf->jwt_ttl_ms / 1000;
+
+	if (!l->job->matches)
+		return flow_check(f,
+		    fault_set(&l->call.fault, ERR_UNAUTHORIZED, "",
+			"there is no such user, or the password is wrong"));
+	http_note_id(l->call.http.req, "user", &l->user.id);
+	l->expires_s = now_s + ttl_s;
+	l->token = token_make(conf->jwt_secret, &l->user.id,
+	    span_is(l->user.role, "admin") ? "admin" : "user", now_s, ttl_s);
+	if (l->token == NULL)
+		return flow_check(f, ERR_NO_MEMORY);
+	arena_defer(&f->arena, free, l->token);
+	return FLOW_NEXT;
+}
+
+static void
+login_end(struct flow *f, enum err err)
+{
+	struct login *l = (struct login *)f;
+	char id[ID_TEXT_SIZE];
+	struct buf body;
+	struct jsn_w w;
+
+	if (err != OK) {
+		api_refuse(&l->call, err);
+		return;
+	}
+	id_format(&l->user.id, id);
+	api_body_init(&body);
+	jsn_w_init(&w, &body);
+	jsn_w_open(&w, '{');
+	jsn_w_key(&w, "token");
+	jsn_w_strz(&w, l->token);
+	jsn_w_key(&w, "token_type");
+	jsn_w_strz(&w, "Bearer");
+	jsn_w_key(&w, "expires_in");
+	jsn_w_int(&w, l->expires_s - clock_wall_us() / US_PER_S);
+	jsn_w_key(&w, "user_id");
+	jsn_w_strz(&w, id);
+	jsn_w_close(&w, '}');
+	api_reply(&l->call, 200, &body);
+}

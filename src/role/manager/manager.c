@@ -1,0 +1,136 @@
+/*
+ * The manager: one leader and any number of standbys. The leader schedules what
+ * is due, recovers what dead workers had, reconciles the lists with the tables,
+ * and makes partitions.
+ */
+#include <stdlib.h>
+
+#include "manager.h"
+
+static void
+on_due(void *arg, struct span message)
+{
+	struct manager *m = arg;
+
+	(void)message;
+	signal_raise(&m->schedule.wake);
+}
+
+void
+duty_start(struct duty *d, const struct flow_def *def)
+{
+	d->flow = flow_new(d->manager->app->loop, def);
+	((struct duty_flow *)d->flow)->duty = d;
+	flow_go(d->flow);
+}
+
+void
+duty_end(struct flow *f, enum err err)
+{
+	(void)err;
+	((struct duty_flow *)f)->duty->flow = NULL;
+}
+
+struct redis_call *
+push_group(struct manager *m, enum task_priority server, struct arena *a,
+    struct task_ref *refs, size_t *n, bool at_head)
+{
+	struct id *ids = arena_alloc(a, CHUNK * sizeof(*ids));
+	char queue[TASK_NAME_MAX + 1];
+	size_t i, taken = 0, rest = 0;
+
+	memcpy(queue, refs[0].queue, sizeof(queue));
+	for (i = 0; i < *n; i++) {
+		if (taken < CHUNK && strcmp(refs[i].queue, queue) == 0)
+			ids[taken++] = refs[i].id;
+		else
+			refs[rest++] = refs[i];
+	}
+	*n = rest;
+	return queue_push(m->app->redis[server], queue, ids, taken, at_head);
+}
+
+void
+duty_init(struct duty *d, struct manager *m)
+{
+	d->manager = m;
+	signal_init(&d->wake, m->app->loop);
+}
+
+static void *
+manager_start(struct app *app, char *err, size_t size)
+{
+	struct manager *m = xcalloc(1, sizeof(*m));
+
+	(void)err;
+	(void)size;
+	m->app = app;
+	m->id = app->instance;
+	signal_init(&m->elect_wake, app->loop);
+	duty_init(&m->schedule, m);
+	duty_init(&m->scan, m);
+	duty_init(&m->upkeep, m);
+	m->due_listener = redis_listen(
+	    app->redis[PRIORITY_HIGH], SIGNAL_DUE, on_due, m);
+	elect_start(m);
+	schedule_start(m);
+	scan_start(m);
+	m->reconciler[PRIORITY_LOW] = reconcile_start(m, PRIORITY_LOW);
+	m->reconciler[PRIORITY_HIGH] = reconcile_start(m, PRIORITY_HIGH);
+	upkeep_start(m);
+	return m;
+}
+
+static void
+manager_drain(void *state)
+{
+	struct manager *m = state;
+
+	m->draining = true;
+	signal_raise(&m->elect_wake);
+}
+
+static bool
+manager_idle(const void *state)
+{
+	return ((const struct manager *)state)->resigned;
+}
+
+static void
+stop_flow(struct flow *f)
+{
+	if (f != NULL)
+		flow_abort(f, ERR_SHUTDOWN);
+}
+
+static void
+manager_stop(void *state)
+{
+	struct manager *m = state;
+	struct duty *duties[] = { &m->schedule, &m->scan, &m->upkeep };
+	size_t i;
+
+	redis_unlisten(m->due_listener);
+	stop_flow(m->elect);
+	for (i = 0; i < NELEM(duties); i++)
+		stop_flow(duties[i]->flow);
+	reconcile_stop(m->reconciler[PRIORITY_LOW]);
+	reconcile_stop(m->reconciler[PRIORITY_HIGH]);
+	for (i = 0; i < 3; i++)
+		loop_turn(m->app->loop);
+	for (i = 0; i < NELEM(duties); i++)
+		signal_fini(&duties[i]->wake);
+	signal_fini(&m->elect_wake);
+	reconcile_free(m->reconciler[PRIORITY_LOW]);
+	reconcile_free(m->reconciler[PRIORITY_HIGH]);
+	free(m);
+}
+
+const struct role role_manager = {
+	.name = "manager",
+	.bit = ROLE_MANAGER,
+	.start = manager_start,
+	.drain = manager_drain,
+	.idle = manager_idle,
+	.stop = manager_stop,
+};

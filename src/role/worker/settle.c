@@ -1,0 +1,299 @@
+/*
+ * The settle loop: what became of tasks is written in batches, each of which
+ * gathers while the one before is in flight. Commit first, then the list entry:
+ * a crash between the two leaves an entry that the next claim drops. While
+ * PostgreSQL is away finished results are kept and nothing new is claimed.
+ */
+#include <stdlib.h>
+
+#include "worker.h"
+
+#define RETRY_MS 200
+
+struct settling {
+	struct flow flow;
+	struct worker *worker;
+	struct work **batch; /* in the arena */
+	struct task_settlement *settlements;
+	size_t n;
+	struct pg_call *settle;
+	struct pg_call *stale;
+	struct redis_call *redis;
+	size_t at; /* works before this one are out of their lists */
+};
+
+static flow_step await_ended, write_batch, check_batch, note_refused,
+    leave_lists, tell_others;
+static void settle_end(struct flow *, enum err);
+
+static const struct step settle_steps[] = {
+	STEP(await_ended),
+	STEP(write_batch),
+	STEP(check_batch),
+	STEP(note_refused),	/* late results of tasks given to others */
+	STEP(leave_lists),
+	STEP(tell_others),
+	STEP_LAST
+};
+
+static const struct flow_def settle_flow = {
+	.name = "settle",
+	.size = sizeof(struct settling),
+	.steps = settle_steps,
+	.end = settle_end,
+};
+
+void
+settle_start(struct worker *w)
+{
+	w->settle = flow_new(w->app->loop, &settle_flow);
+	((struct settling *)w->settle)->worker = w;
+	flow_go(w->settle);
+}
+
+static void
+settle_end(struct flow *f, enum err err)
+{
+	(void)err;
+	((struct settling *)f)->worker->settle = NULL;
+}
+
+static enum flow_next
+await_ended(struct flow *f)
+{
+	struct settling *k = (struct settling *)f;
+
+	if (!TAILQ_EMPTY(&k->worker->done))
+		return FLOW_NEXT;
+	flow_then(f, await_ended);
+	return signal_wait(f, &k->worker->ended, 0);
+}
+
+static enum flow_next
+write_batch(struct flow *f)
+{
+	struct settling *k = (struct settling *)f;
+	struct worker *w = k->worker;
+	struct work *work;
+
+	k->n = k->at = 0;
+	k->batch = arena_alloc(&f->arena, BATCH_MAX * sizeof(*k->batch));
+	TAILQ_FOREACH(work, &w->done, link) {
+		k->batch[k->n++] = work;
+		if (k->n == BATCH_MAX)
+			break;
+	}
+	k->settlements =
+	    arena_alloc(&f->arena, k->n * sizeof(*k->settlements));
+	for (size_t i = 0; i < k->n; i++)
+		k->settlements[i] = k->batch[i]->settlement;
+	k->settle = tasks_settle(w->app->pg, k->settlements, k->n);
+	return pg_try(k->settle, f);
+}
+
+/* PostgreSQL refuses the data of one of them (it should not: results are
+ * checked when they come). Alone it fails; nothing else may wait for it. */
+static enum flow_next
+replace_bad(struct settling *k)
+{
+	static const char why[] = "the database refused the result: ";
+	struct work *work = k->batch[0];
+	struct task_settlement *s = &work->settlement;
+	const char *said = pg_call_message(k->settle);
+
+	log_error("worker", "result refused", KV_ID("task", &work->run.id),
+	    KV_STR("err", said));
+	free(work->bytes);
+	work->bytes = xmalloc(sizeof(why) + strlen(said));
+	strcpy(work->bytes, why);
+	strcat(work->bytes, said);
+	s->status = TASK_FAILED;
+	s->event = EVENT_FAILED;
+	s->result = (struct span){ NULL, 0 };
+	s->error = span_of(work->bytes);
+	return flow_again(&k->flow);
+}
+
+static enum flow_next
+check_batch(struct flow *f)
+{
+	struct settling *k = (struct settling *)f;
+	struct worker *w = k->worker;
+	struct task_settlement *late;
+	size_t i, n = 0;
+
+	if (pg_call_err(k->settle) == ERR_DATA && k->n == 1)
+		return replace_bad(k);
+	if (pg_call_err(k->settle) == ERR_DATA) {
+		/* The call is one for the pool: find the culprit here. */
+		k->n = k->n / 2;
+		k->settle = tasks_settle(w->app->pg, k->settlements, k->n);
+		flow_then(f, check_batch);
+		return pg_try(k->settle, f);
+	}
+	if (pg_call_err(k->settle) != OK) {
+		flow_then(f, await_ended);
+		return flow_sleep_ms(f, RETRY_MS);
+	}
+	late = arena_alloc(&f->arena, (k->n + 1) * sizeof(*late));
+	for (i = 0; i < k->n; i++)
+		if (!tasks_settled(k->settle, i))
+			late[n++] = k->settlements[i];
+	if (n == 0)
+		return flow_goto(f, leave_lists);
+	k->stale = tasks_stale(w->app->pg, late, n);
+	return pg_try(k->stale, f);
+}
+
+static enum flow_next
+note_refused(struct flow *f)
+{
+	struct settling *k = (struct settling *)f;
+	size_t i, row = 0;
+
+	if (pg_call_err(k->stale) != OK) {
+		flow_then(f, await_ended);
+		return flow_sleep_ms(f, RETRY_MS);
+	}
+	for (i = 0; i < k->n; i++) {
+		if (tasks_settled(k->settle, i))
+			continue;
+		if (!tasks_was_settled(k->stale, row++))
+			log_warn("worker", "late result refused",
+			    KV_ID("task", &k->batch[i]->run.id),
+			    KV_INT("attempt", k->batch[i]->run.attempt));
+	}
+	return FLOW_NEXT;
+}
+
+static bool
+alike(const struct work *a, const struct work *b)
+{
+	return a->server == b->server &&
+	    id_cmp(&a->worker, &b->worker) == 0 &&
+	    (a->settlement.status == TASK_QUEUED) ==
+	    (b->settlement.status == TASK_QUEUED) &&
+	    (a->settlement.status != TASK_QUEUED ||
+		strcmp(a->queue, b->queue) == 0);
+}
+
+/* Out of the processing lists, or back to the head of the queue; a run of
+ * works that go the same way at a time. If Redis is away the entries stay, and
+ * resync finds them. */
+static enum flow_next
+leave_lists(struct flow *f)
+{
+	struct settling *k = (struct settling *)f;
+	struct worker *w = k->worker;
+	struct work *first;
+	struct redis *r;
+	struct id *ids;
+	size_t n = 0;
+
+	if (k->at == k->n)
+		return FLOW_NEXT;
+	first = k->batch[k->at];
+	ids = arena_alloc(&f->arena, (k->n - k->at) * sizeof(*ids));
+	while (k->at < k->n && alike(first, k->batch[k->at]))
+		ids[n++] = k->batch[k->at++]->run.id;
+	r = w->app->redis[first->server];
+	if (first->settlement.status == TASK_QUEUED)
+		k->redis =
+		    queue_give_back(r, first->queue, &first->worker, ids, n);
+	else
+		k->redis = queue_remove(r, &first->worker, ids, n);
+	flow_then(f, leave_lists);
+	return redis_try(k->redis, f);
+}
+
+/* Wake who waits for a final state, and the scheduler for a retry that is due
+ * before its next look. Signals may get lost. */
+static enum flow_next
+tell_others(struct flow *f)
+{
+	struct settling *k = (struct settling *)f;
+	struct worker *w = k->worker;
+	struct redis *high = w->app->redis[PRIORITY_HIGH];
+	struct id *ids = arena_alloc(&f->arena, (k->n + 1) * sizeof(*ids));
+	int64_t soon = w->app->conf->schedule_interval_ms;
+	bool due = false;
+	size_t i, n = 0;
+
+	for (i = 0; i < k->n; i++) {
+		struct work *work = k->batch[i];
+
+		if (task_status_is_final(work->settlement.status))
+			ids[n++] = work->run.id;
+		due = due || (work->settlement.status == TASK_RETRYING &&
+				 work->settlement.delay_ms <= soon);
+		TAILQ_REMOVE(&w->done, work, link);
+		w->ndone--;
+		work_free(w, work);
+	}
+	if (n > 0)
+		redis_send(signal_settled(high, ids, n));
+	if (due)
+		redis_send(signal_due(high));
+	if (w->draining)
+		signal_raise(&w->wake);
+	return flow_again(f);
+}
+
+/* ---- progress: nothing waits for it ---- */
+#define PROGRESS_MAX 1000
+
+struct progress {
+	struct flow flow;
+	struct worker *worker;
+	struct id id, name;
+	int64_t attempt;
+	char *text;
+	size_t len;
+};
+
+static flow_step write_progress;
+static void progress_end(struct flow *, enum err);
+
+static const struct step progress_steps[] = { STEP(write_progress), STEP_LAST };
+
+static const struct flow_def progress_flow = {
+	.name = "progress",
+	.size = sizeof(struct progress),
+	.steps = progress_steps,
+	.end = progress_end,
+};
+
+void
+progress_send(struct worker *w, struct run *r, struct span message)
+{
+	struct progress *p;
+
+	if (w->nprogress >= PROGRESS_MAX)
+		return; /* the database is slow: progress is the first to go */
+	w->nprogress++;
+	p = (struct progress *)flow_new(w->app->loop, &progress_flow);
+	p->worker = w;
+	p->id = r->id;
+	p->name = r->worker;
+	p->attempt = r->attempt;
+	p->text = arena_dup(&p->flow.arena, message.p, message.len);
+	p->len = message.len;
+	flow_go(&p->flow);
+}
+
+static enum flow_next
+write_progress(struct flow *f)
+{
+	struct progress *p = (struct progress *)f;
+
+	return pg_run(tasks_progress(p->worker->app->pg, &p->id, p->attempt,
+			  &p->name, (struct span){ p->text, p->len }),
+	    f);
+}
+
+static void
+progress_end(struct flow *f, enum err err)
+{
+	(void)err;
+	((struct progress *)f)->worker->nprogress--;
+}

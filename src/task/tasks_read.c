@@ -1,0 +1,110 @@
+/* The tasks in PostgreSQL: what is read for people. */
+#include "sql.h"
+#include "task/tasks.h"
+
+static const struct pg_stmt get_stmt = {
+	.name = "task_get",
+	.sql = sql_query_task_get,
+	.class = PG_READ,
+	.batched = true,
+	.bounds = 1,
+	.ncols = 2,
+	.cols = { PG_UUID, PG_UUID },
+};
+static const struct pg_stmt events_stmt = {
+	.name = "task_events",
+	.sql = sql_query_task_events,
+	.class = PG_READ,
+	.batched = true,
+	.bounds = 1,
+	.ncols = 3,
+	.cols = { PG_UUID, PG_UUID, PG_INT8 },
+};
+static const struct pg_stmt list_stmt = {
+	.name = "task_list",
+	.sql = sql_query_task_list,
+	.class = PG_READ,
+	.ncols = 4,
+	.cols = { PG_UUID, PG_INT2, PG_UUID, PG_INT8 },
+};
+
+struct pg_call *
+tasks_get(struct pg *pg, const struct id *id, const struct id *user)
+{
+	struct pg_call *c = pg_call_new(pg, &get_stmt);
+
+	pg_put_uuid(c, id);
+	pg_put_uuid(c, user);
+	return c;
+}
+
+struct pg_call *
+tasks_list(struct pg *pg, const struct id *user, enum task_status status,
+    const struct id *below, int64_t limit)
+{
+	struct pg_call *c = pg_call_new(pg, &list_stmt);
+	struct id most;
+
+	memset(&most, 0xff, sizeof(most));
+	pg_put_uuid(c, user);
+	if (status != 0)
+		pg_put_int(c, status);
+	else
+		pg_put_null(c);
+	pg_put_uuid(c, below != NULL ? below : &most);
+	pg_put_int(c, limit);
+	return c;
+}
+
+void
+tasks_row(
+    const struct pg_call *c, int row, bool with_bodies, struct task_row *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	pg_uuid(c, row, 0, &ret->id);
+	ret->type = pg_span(c, row, 1);
+	ret->queue = pg_span(c, row, 2);
+	ret->priority = (enum task_priority)pg_int(c, row, 3);
+	ret->status = (enum task_status)pg_int(c, row, 4);
+	ret->attempt = pg_int(c, row, 5);
+	ret->returned = pg_int(c, row, 6);
+	ret->max_attempts = pg_int(c, row, 7);
+	ret->timeout_ms = pg_int(c, row, 8);
+	ret->created_us = pg_time(c, row, 9);
+	ret->scheduled_us = pg_time(c, row, 10);
+	ret->due_us = pg_time(c, row, 11);
+	ret->queued_us = pg_time(c, row, 12);
+	ret->started_us = pg_time(c, row, 13);
+	ret->finished_us = pg_time(c, row, 14);
+	pg_uuid(c, row, 15, &ret->worker);
+	ret->error = pg_span(c, row, 16);
+	ret->traceparent = pg_span(c, row, 17);
+	if (with_bodies) {
+		ret->payload = pg_span(c, row, 18);
+		ret->result = pg_span(c, row, 19);
+	}
+}
+
+struct pg_call *
+tasks_events(struct pg *pg, const struct id *id, const struct id *user,
+    int64_t after_seq)
+{
+	struct pg_call *c = pg_call_new(pg, &events_stmt);
+
+	pg_put_uuid(c, id);
+	pg_put_uuid(c, user);
+	pg_put_int(c, after_seq);
+	return c;
+}
+
+void
+tasks_event_row(const struct pg_call *c, int row, struct task_event_row *ret)
+{
+	ret->seq = pg_int(c, row, 0);
+	ret->at_us = pg_time(c, row, 1);
+	ret->event = (enum task_event)pg_int(c, row, 2);
+	ret->status = (enum task_status)pg_int(c, row, 3);
+	ret->attempt = pg_int(c, row, 4);
+	pg_uuid(c, row, 5, &ret->worker);
+	ret->message = pg_span(c, row, 6);
+}
