@@ -59,3 +59,93 @@ $(OBJ) $(B)/src/main.o: | $(GEN)
 
 help:					## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-18s %s\n", $$1, $$2}' Makefile
+
+# ---- tests ------------------------------------------------------------------
+# A unit test of a floor links the objects of that floor and the ones below, so
+# a call upwards does not link.
+UNIT_SRC := $(wildcard test/unit/*/test_*.c)
+UNIT     := $(UNIT_SRC:%.c=$(B)/%)
+INT_SRC  := $(wildcard test/integration/test_*.c)
+INT      := $(INT_SRC:%.c=$(B)/%)
+SUPPORT  := $(patsubst %.c,$(B)/%.o,$(wildcard test/support/*.c))
+TEST_LIBS = $(LIBS) $(shell pkg-config --libs cmocka)
+floor_objs = $(filter $(foreach f,$(1),$(B)/src/$(f)/%),$(OBJ)) $(B)/gen/sql.o
+OBJ_base := $(call floor_objs,base)
+OBJ_loop := $(call floor_objs,base loop)
+OBJ_store := $(call floor_objs,base loop store)
+OBJ_task := $(call floor_objs,base loop store task)
+OBJ_role := $(OBJ)
+
+define unit_rule
+$(B)/test/unit/$(1)/%: $(B)/test/unit/$(1)/%.o $$(OBJ_$(1))
+	$$(Q)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(TEST_LIBS)
+endef
+$(foreach f,$(FLOORS),$(eval $(call unit_rule,$(f))))
+$(UNIT_SRC:%.c=$(B)/%.o) $(SUPPORT) $(INT_SRC:%.c=$(B)/%.o): | $(GEN)
+
+# Integration tests run the real daemon on real servers and link none of it,
+# but those of the store, which drive its client in their own process.
+$(B)/test/integration/%: $(B)/test/integration/%.o $(SUPPORT)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS)
+$(B)/test/integration/test_store_%: $(B)/test/integration/test_store_%.o \
+		$(SUPPORT) $(OBJ_store)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS)
+
+-include $(UNIT:=.d) $(INT:=.d) $(SUPPORT:.o=.d)
+.SECONDARY:
+
+check:					## install what tests need, build, run all tests
+	$(Q)deploy/local/packages check
+	$(Q)$(MAKE) check-all
+check-all: $(B)/taskflowd $(UNIT) $(INT)
+	$(Q)TASKFLOW_BIN=$(B)/taskflowd test/run $(UNIT) -- $(INT)
+check-unit: $(UNIT)			## the tests that need no server
+	$(Q)test/run $(UNIT)
+check-integration: $(B)/taskflowd $(INT)	## the real daemon on real servers
+	$(Q)TASKFLOW_BIN=$(B)/taskflowd test/run -- $(INT)
+
+# ---- looking at the source --------------------------------------------------
+FORMATTED := $(wildcard src/*.c src/*/*.c src/*/*/*.c test/*/*.c test/*/*/*.c)
+lint:					## floors, lengths, layout, cppcheck, scripts, manuals
+	$(Q)test/lint/lint $(FORMATTED)
+fmt:					## lay the C sources out with clang-format
+	$(Q)clang-format -i $(FORMATTED)
+conf: $(B)/test/unit/base/test_conf_value	## write conf/taskflowd.conf from the option table
+	$(Q)$< --write conf/taskflowd.conf
+
+FUZZ := $(patsubst test/fuzz/%.c,build/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 60
+build/fuzz/%: test/fuzz/%.c $(SRC) $(GEN)
+	@mkdir -p $(@D)
+	$(Q)clang -fsanitize=fuzzer,address,undefined $(ALL_CFLAGS) $(LDFLAGS) \
+		-pthread -o $@ $< $(filter src/base/% src/loop/%,$(SRC)) $(LIBS)
+fuzz: $(FUZZ)				## fuzz the parsers, FUZZ_SECONDS each
+	$(Q)for f in $(FUZZ); do echo "$$f"; \
+		$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 2>&1 | tail -n 2; done
+valgrind: $(UNIT)			## the unit tests under valgrind
+	$(Q)for t in $(UNIT); do valgrind -q --error-exitcode=1 --leak-check=full \
+		--child-silent-after-fork=yes $$t || exit 1; done
+
+# ---- trying it --------------------------------------------------------------
+run:					## install, build, start everything, show what to type
+	$(Q)deploy/local/packages run
+	$(Q)$(MAKE) all
+	$(Q)deploy/local/run
+demo:					## the same without a terminal: do a real job and check it
+	$(Q)deploy/local/packages run
+	$(Q)$(MAKE) all
+	$(Q)deploy/local/demo
+
+# ---- installing -------------------------------------------------------------
+BINDIR  := $(DESTDIR)$(PREFIX)/sbin
+MANDIR  := $(DESTDIR)$(PREFIX)/share/man
+MANUALS := $(wildcard man/*.[578])
+install: all				## PREFIX=/usr/local, DESTDIR=
+	install -D -m 755 build/taskflowd $(BINDIR)/taskflowd
+	for m in $(MANUALS); do \
+		install -D -m 644 $$m $(MANDIR)/man$${m##*.}/$${m##*/}; done
+uninstall:				## what install has put there
+	rm -f $(BINDIR)/taskflowd
+	for m in $(MANUALS); do rm -f $(MANDIR)/man$${m##*.}/$${m##*/}; done
+clean:					## remove build/
+	rm -rf build

@@ -31,15 +31,15 @@ struct child_spec {
 struct child_exit {
 	int	 status;	/* exit status, or -1 when a signal ended it */
 	int	 signo;		/* 0, or the signal that ended it */
-	int64_t	 max_rss_kb;	/* never below ours: Linux counts from the fork */
+	int64_t	 max_rss_kb;	/* from the fork on, so never below ours */
 	int64_t	 cpu_us;	/* user and system */
 	bool	 truncated;	/* stdout went over its cap */
 	struct span stderr_tail; /* valid until child_free */
 };
 
 struct child_events {
-	/* Bytes of standard output have come; out grows up to its cap, and the
-	 * receiver may buf_drain it, now or later; it lives until child_free. */
+	/* Bytes of standard output have come; out grows up to its cap. The
+	 * receiver may buf_drain it; it lives until child_free. */
 	void (*output)(struct child *, struct buf *out);
 	/* Once: the process has ended, and its output was read (at most a short
 	 * while after the end: a grandchild may hold the pipe for ever). */

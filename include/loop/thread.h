@@ -18,12 +18,13 @@ void thread_pool_close(struct thread_pool *);
 
 struct thread_job {
 	struct op op;
-	void	(*run)(struct thread_job *);	/* on a helper thread */
-	void	(*free)(struct thread_job *);	/* on the loop, after an abandoned
-						 * job has run or was dropped from
-						 * the queue; may be NULL */
-	enum err  err;				/* set by run: the op's result */
-	void	 *priv;				/* the pool's; NULL: not in it */
+	/* On a helper thread. */
+	void	(*run)(struct thread_job *);
+	/* On the loop, after an abandoned job has run or was dropped from the
+	 * queue; may be NULL. */
+	void	(*free)(struct thread_job *);
+	enum err  err;		/* set by run: the op's result */
+	void	 *priv;		/* the pool's; NULL: not in it */
 };
 
 /*

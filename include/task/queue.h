@@ -67,6 +67,9 @@ struct redis_call *lease_take(struct redis *, const struct id *me, int64_t ttl_m
 struct redis_call *lease_release(struct redis *, const struct id *me);
 struct redis_call *term_get(struct redis *);
 struct redis_call *term_set(struct redis *, int64_t term);
+/* For people: who leads, of which term, and how many workers there are. Three
+ * replies: an id or nil, a number as text or nil, an integer. */
+struct redis_call *cluster_get(struct redis *);
 
 /* ---- has the server lost its data? ---- */
 struct redis_call *epoch_get(struct redis *);		/* nil: lost */

@@ -13,6 +13,8 @@ struct user_row {
 /* No row after it: the address or the name belongs to somebody else. */
 struct pg_call *users_insert(struct pg *, const struct id *, const char *email,
     const char *username, const char *password_hash, const char *role);
+/* False: taken. */
+bool users_inserted(const struct pg_call *, int64_t *ret_created_us);
 /* By email or user name; no row: nobody. */
 struct pg_call *users_find(struct pg *, const char *login);
 void users_row(const struct pg_call *, int row, struct user_row *ret);

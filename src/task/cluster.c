@@ -175,6 +175,17 @@ term_set(struct redis *r, int64_t term)
 	return c;
 }
 
+struct redis_call *
+cluster_get(struct redis *r)
+{
+	struct redis_call *c = redis_call_new(r);
+
+	redis_cmd(c, "GET", LEADER_KEY, NULL);
+	redis_cmd(c, "GET", TERM_KEY, NULL);
+	redis_cmd(c, "SCARD", WORKERS_KEY, NULL);
+	return c;
+}
+
 /* ---- the server's memory ---- */
 struct redis_call *
 epoch_get(struct redis *r)

@@ -61,7 +61,7 @@ check_claims(jwt_t *jwt, int64_t now_s, struct caller *ret, struct fault *fault)
 
 	if (exp == 0)
 		return refuse(fault, "the token has no expiry time (exp)");
-	if (exp + SKEW_S < now_s)
+	if (exp < now_s - SKEW_S)
 		return refuse(fault, "the token has expired: log in again");
 	if (nbf > now_s + SKEW_S)
 		return refuse(fault, "the token is not valid yet");

@@ -31,6 +31,15 @@ users_insert(struct pg *pg, const struct id *id, const char *email,
 	return c;
 }
 
+bool
+users_inserted(const struct pg_call *c, int64_t *ret_created_us)
+{
+	if (pg_rows(c) == 0)
+		return false;
+	*ret_created_us = pg_time(c, 0, 1);
+	return true;
+}
+
 struct pg_call *
 users_find(struct pg *pg, const char *login)
 {

@@ -53,8 +53,8 @@ start(struct app *app, char *err, size_t err_size)
 		return NULL;
 	api = xcalloc(1, sizeof(*api));
 	api->app = app;
-	api->waiters = waiters_open(app->loop, app->pg,
-	    app->redis[PRIORITY_HIGH]);
+	api->waiters =
+	    waiters_open(app->loop, app->pg, app->redis[PRIORITY_HIGH]);
 	return api;
 }
 

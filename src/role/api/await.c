@@ -43,9 +43,9 @@ read_seconds(const char *p, int64_t *ret_s)
 	quoted = *p == '"';
 	p += quoted;
 	n = strspn(p, "0123456789");
-	if (n == 0 || n > 9)
+	if (n == 0)
 		return false;
-	*ret_s = strtoll(p, NULL, 10);
+	*ret_s = n > 9 ? 999999999 : strtoll(p, NULL, 10);
 	p += n;
 	if (quoted && *p++ != '"')
 		return false;
@@ -96,8 +96,8 @@ await_read(struct flow *f)
 	struct api_task *t = (struct api_task *)f;
 
 	t->reads++;
-	t->get = tasks_get(api_app(&t->call)->pg, &t->id,
-	    &t->call.caller.user_id);
+	t->get =
+	    tasks_get(api_app(&t->call)->pg, &t->id, &t->call.caller.user_id);
 	return pg_try(t->get, f);
 }
 
@@ -153,8 +153,7 @@ await_reply(struct api_task *t, int status)
 	struct jsn_w w;
 
 	if (t->asked) {
-		snprintf(text, sizeof(text), "wait=%lld",
-		    (long long)t->wait_s);
+		snprintf(text, sizeof(text), "wait=%lld", (long long)t->wait_s);
 		http_add_header(t->call.http.req, "Preference-Applied", text);
 	}
 	api_body_init(&body);

@@ -19,9 +19,9 @@ struct api_task {
 	struct task_row row; /* as it is known; borrowed from the arena */
 	bool known;
 
-	bool asked;	     /* Prefer: wait was given */
+	bool asked; /* Prefer: wait was given */
 	struct waiter waiter;
-	int64_t wait_s;	     /* what was granted */
+	int64_t wait_s; /* what was granted */
 	int64_t until_us;
 	unsigned reads;
 	struct pg_call *get;

@@ -8,7 +8,7 @@
 struct api_call {
 	struct http_flow http;
 	struct caller caller; /* after api_authenticate */
-	struct fault fault;   /* what is wrong with the request */
+	struct fault fault; /* what is wrong with the request */
 };
 
 /* A step: who is asking? By the header Authorization. */

@@ -106,21 +106,27 @@ take_timeout(void *to, const struct jsn_value *v, struct arena *a)
 }
 
 static const struct input_member members[] = {
-	{ .name = "type", .allowed = A_NAME, .take = take_type,
+	{ .name = "type",
+	    .allowed = A_NAME,
+	    .take = take_type,
 	    .required = true },
 	{ .name = "payload", .allowed = "any JSON", .take = take_payload },
-	{ .name = "priority", .allowed = "\"high\" or \"low\"",
+	{ .name = "priority",
+	    .allowed = "\"high\" or \"low\"",
 	    .take = take_priority },
 	{ .name = "queue", .allowed = A_NAME, .take = take_queue },
 	{ .name = "scheduled_at",
 	    .allowed = "a time as RFC 3339 has it, such as "
 		       "\"2026-01-02T03:04:05Z\", up to ten years ahead",
 	    .take = take_scheduled_at },
-	{ .name = "delay_seconds", .allowed = "a number from 0 to 315360000",
+	{ .name = "delay_seconds",
+	    .allowed = "a number from 0 to 315360000",
 	    .take = take_delay },
-	{ .name = "max_attempts", .allowed = "an integer from 1 to 100",
+	{ .name = "max_attempts",
+	    .allowed = "an integer from 1 to 100",
 	    .take = take_max_attempts },
-	{ .name = "timeout_seconds", .allowed = "an integer from 1 to 86400",
+	{ .name = "timeout_seconds",
+	    .allowed = "an integer from 1 to 86400",
 	    .take = take_timeout },
 };
 
@@ -162,8 +168,8 @@ traceparent_ok(const char *s)
 {
 	bool no_trace, no_parent, any;
 
-	return strlen(s) == 55 && s[2] == '-' && s[35] == '-' &&
-	    s[52] == '-' && is_hex(s, 2, &any) && strncmp(s, "ff", 2) != 0 &&
+	return strlen(s) == 55 && s[2] == '-' && s[35] == '-' && s[52] == '-' &&
+	    is_hex(s, 2, &any) && strncmp(s, "ff", 2) != 0 &&
 	    is_hex(s + 3, 32, &no_trace) && !no_trace &&
 	    is_hex(s + 36, 16, &no_parent) && !no_parent &&
 	    is_hex(s + 53, 2, &any);

@@ -16,14 +16,10 @@ struct events {
 static flow_step parse_events, read_events, look_for_task, check_task;
 static void events_end(struct flow *, enum err);
 
-static const struct step events_steps[] = {
-	STEP(api_authenticate),
-	STEP(parse_events),
-	STEP(read_events),
+static const struct step events_steps[] = { STEP(api_authenticate),
+	STEP(parse_events), STEP(read_events),
 	STEP(look_for_task), /* if there is no event: is there a task? */
-	STEP(check_task),
-	STEP_LAST
-};
+	STEP(check_task), STEP_LAST };
 
 const struct flow_def events_flow = {
 	.name = "events",
@@ -77,8 +73,8 @@ read_events(struct flow *f)
 {
 	struct events *e = (struct events *)f;
 
-	e->events = tasks_events(api_app(&e->call)->pg, &e->id,
-	    &e->call.caller.user_id, e->after);
+	e->events = tasks_events(
+	    api_app(&e->call)->pg, &e->id, &e->call.caller.user_id, e->after);
 	return pg_run(e->events, f);
 }
 
@@ -92,8 +88,8 @@ look_for_task(struct flow *f)
 		return FLOW_END;
 	if (e->after == 0)
 		return flow_check(f, ERR_NOT_FOUND);
-	e->task = tasks_get(api_app(&e->call)->pg, &e->id,
-	    &e->call.caller.user_id);
+	e->task =
+	    tasks_get(api_app(&e->call)->pg, &e->id, &e->call.caller.user_id);
 	return pg_run(e->task, f);
 }
 

@@ -100,8 +100,8 @@ input_parse(struct span body, const struct input_member *table, size_t n,
 	for (i = 0; i < n; i++) {
 		v = jsn_find(m, nm, table[i].name);
 		found += v != NULL;
-		if (v == NULL ? table[i].required :
-				!table[i].take(to, v, arena))
+		if (v == NULL ? table[i].required
+			      : !table[i].take(to, v, arena))
 			return refuse(fault, &table[i], v);
 	}
 	return found == nm ? OK : find_unknown(m, nm, fault, table, n);

@@ -23,10 +23,10 @@ enum err input_parse(struct span body, const struct input_member *, size_t n,
     void *to, struct arena *, struct fault *);
 
 /* An integer in these bounds? */
-bool input_int(const struct jsn_value *, int64_t min, int64_t max,
-    int64_t *ret);
+bool input_int(
+    const struct jsn_value *, int64_t min, int64_t max, int64_t *ret);
 /* A string of so many bytes, without U+0000? ret is in the arena. */
-bool input_str(const struct jsn_value *, size_t min, size_t max,
-    struct arena *, const char **ret);
+bool input_str(const struct jsn_value *, size_t min, size_t max, struct arena *,
+    const char **ret);
 
 #endif

@@ -26,12 +26,8 @@ struct list {
 static flow_step parse_query, read_tasks;
 static void list_end(struct flow *, enum err);
 
-static const struct step list_steps[] = {
-	STEP(api_authenticate),
-	STEP(parse_query),
-	STEP(read_tasks),
-	STEP_LAST
-};
+static const struct step list_steps[] = { STEP(api_authenticate),
+	STEP(parse_query), STEP(read_tasks), STEP_LAST };
 
 const struct flow_def list_flow = {
 	.name = "list",
@@ -77,15 +73,13 @@ static const struct {
 	{ "limit", "an integer from 1 to 200", take_limit },
 	{ "cursor", "the next_cursor of another page", take_cursor },
 };
-static const char *const known_params[] = { "status", "limit", "cursor",
-	NULL };
+static const char *const known_params[] = { "status", "limit", "cursor", NULL };
 
 static enum err
 parse_param(struct list *l, size_t i)
 {
 	bool many;
-	const char *text =
-	    http_query(l->call.http.req, params[i].name, &many);
+	const char *text = http_query(l->call.http.req, params[i].name, &many);
 
 	if (text == NULL || (!many && params[i].take(l, text)))
 		return OK;

@@ -27,13 +27,8 @@ struct login {
 static flow_step parse_login, find_user, check_password, make_token;
 static void login_end(struct flow *, enum err);
 
-static const struct step login_steps[] = {
-	STEP(parse_login),
-	STEP(find_user),
-	STEP(check_password),
-	STEP(make_token),
-	STEP_LAST
-};
+static const struct step login_steps[] = { STEP(parse_login), STEP(find_user),
+	STEP(check_password), STEP(make_token), STEP_LAST };
 
 const struct flow_def login_flow = {
 	.name = "login",
@@ -73,7 +68,9 @@ static const struct input_member members[] = {
 	{ .name = "username", .allowed = A_LOGIN, .take = take_username },
 	{ .name = "password",
 	    .allowed = "a string of 1 to 511 bytes without U+0000",
-	    .take = take_password, .required = true, .secret = true },
+	    .take = take_password,
+	    .required = true,
+	    .secret = true },
 };
 
 /* ---- steps ---- */
@@ -91,8 +88,8 @@ parse_login(struct flow *f)
 	if (err == OK && (l->email == NULL) == (l->username == NULL))
 		err = fault_set(fault, ERR_UNPROCESSABLE, "",
 		    "%s given; allowed is one of email and username",
-		    l->email == NULL ? "neither email nor username is" :
-				       "both email and username are");
+		    l->email == NULL ? "neither email nor username is"
+				     : "both email and username are");
 	return flow_check(f, err);
 }
 
@@ -101,8 +98,8 @@ find_user(struct flow *f)
 {
 	struct login *l = (struct login *)f;
 
-	l->find = users_find(api_app(&l->call)->pg,
-	    l->email != NULL ? l->email : l->username);
+	l->find = users_find(
+	    api_app(&l->call)->pg, l->email != NULL ? l->email : l->username);
 	return pg_run(l->find, f);
 }
 
@@ -114,8 +111,8 @@ check_password(struct flow *f)
 	if (pg_rows(l->find) > 0)
 		users_row(l->find, 0, &l->user);
 	l->job = password_job_new(f, l->password);
-	return password_check(api_app(&l->call)->threads, l->job,
-	    l->user.password_hash, f);
+	return password_check(
+	    api_app(&l->call)->threads, l->job, l->user.password_hash, f);
 }
 
 static enum flow_next

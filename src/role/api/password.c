@@ -8,7 +8,8 @@ destroy(struct thread_job *job)
 {
 	struct password_job *p = container_of(job, struct password_job, job);
 
-	explicit_bzero(p, sizeof(*p));
+	explicit_bzero(p->password, sizeof(p->password));
+	explicit_bzero(p->hash, sizeof(p->hash));
 	free(p);
 }
 
@@ -50,14 +51,12 @@ check(struct thread_job *job)
 {
 	struct password_job *p = container_of(job, struct password_job, job);
 
-	p->matches =
-	    password_verify(p->password, p->has_hash ? p->hash : NULL);
+	p->matches = password_verify(p->password, p->has_hash ? p->hash : NULL);
 }
 
 /* ---- on the loop ---- */
 enum flow_next
-password_make(struct thread_pool *pool, struct password_job *p,
-    struct flow *f)
+password_make(struct thread_pool *pool, struct password_job *p, struct flow *f)
 {
 	p->job.run = make;
 	return thread_run(pool, &p->job, f);

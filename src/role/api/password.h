@@ -19,8 +19,8 @@ struct password_job {
  * it knows is wiped out. */
 struct password_job *password_job_new(struct flow *, const char *password);
 /* Waits. Then there is a hash. ERR_OVERLOADED when too many wait. */
-enum flow_next password_make(struct thread_pool *, struct password_job *,
-    struct flow *) MUST_USE;
+enum flow_next password_make(
+    struct thread_pool *, struct password_job *, struct flow *) MUST_USE;
 /* Waits. Is it that one? hash.p NULL: there is none, which takes as long. */
 enum flow_next password_check(struct thread_pool *, struct password_job *,
     struct span hash, struct flow *) MUST_USE;

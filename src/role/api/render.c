@@ -124,8 +124,8 @@ render_event(struct jsn_w *w, const struct task_event_row *e)
 void
 render_etag(const struct task_row *t, char ret[ETAG_SIZE])
 {
-	const int64_t parts[] = { t->status, t->attempt, t->returned,
-		t->due_us, t->queued_us, t->started_us, t->finished_us };
+	const int64_t parts[] = { t->status, t->attempt, t->returned, t->due_us,
+		t->queued_us, t->started_us, t->finished_us };
 	const unsigned char *p = (const unsigned char *)parts;
 	uint64_t hash = 14695981039346656037ULL;
 	size_t i;

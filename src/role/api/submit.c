@@ -27,19 +27,13 @@ struct submit {
 static flow_step parse_draft, insert_task, note_accepted, announce, look_back;
 static void submit_end(struct flow *, enum err);
 
-static const struct step submit_steps[] = {
-	STEP(api_authenticate),
-	STEP(parse_draft),
-	STEP(insert_task), /* the promise */
+static const struct step submit_steps[] = { STEP(api_authenticate),
+	STEP(parse_draft), STEP(insert_task), /* the promise */
 	STEP(note_accepted),
 	STEP(await_join), /* before anybody can take the task */
-	STEP(announce),	  /* the shortcut */
-	STEP(look_back),
-	STEP(await_settled),
-	STEP(await_read),
-	STEP(await_look),
-	STEP_LAST
-};
+	STEP(announce), /* the shortcut */
+	STEP(look_back), STEP(await_settled), STEP(await_read),
+	STEP(await_look), STEP_LAST };
 
 const struct flow_def submit_flow = {
 	.name = "submit",
@@ -107,13 +101,17 @@ note_accepted(struct flow *f)
 	if (!tasks_inserted(s->insert, 0, a))
 		guess_accepted(d, a);
 	pending = a->status == TASK_PENDING;
-	s->task.row = (struct task_row){ .id = d->id, .status = a->status,
-		.priority = d->priority, .max_attempts = d->max_attempts,
-		.timeout_ms = d->timeout_ms, .created_us = a->created_us,
+	s->task.row = (struct task_row){ .id = d->id,
+		.status = a->status,
+		.priority = d->priority,
+		.max_attempts = d->max_attempts,
+		.timeout_ms = d->timeout_ms,
+		.created_us = a->created_us,
 		.scheduled_us = a->scheduled_us,
 		.due_us = pending ? a->scheduled_us : 0,
 		.queued_us = pending ? 0 : a->created_us,
-		.type = span_of(d->type), .queue = span_of(d->queue),
+		.type = span_of(d->type),
+		.queue = span_of(d->queue),
 		.traceparent = span_of(d->traceparent),
 		.payload = d->payload };
 	s->task.known = true;

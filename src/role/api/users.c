@@ -21,14 +21,9 @@ static flow_step check_open, parse_user, hash_password, insert_user,
     check_taken;
 static void register_end(struct flow *, enum err);
 
-static const struct step register_steps[] = {
-	STEP(check_open),
-	STEP(parse_user),
-	STEP(hash_password),
-	STEP(insert_user),
-	STEP(check_taken),
-	STEP_LAST
-};
+static const struct step register_steps[] = { STEP(check_open),
+	STEP(parse_user), STEP(hash_password), STEP(insert_user),
+	STEP(check_taken), STEP_LAST };
 
 const struct flow_def register_flow = {
 	.name = "register",
@@ -83,10 +78,13 @@ take_password(void *to, const struct jsn_value *v, struct arena *a)
 static const struct input_member members[] = {
 	{ .name = "email",
 	    .allowed = "an address of 3 to 254 bytes with one @ and no blanks",
-	    .take = take_email, .required = true },
+	    .take = take_email,
+	    .required = true },
 	{ .name = "password",
 	    .allowed = "a string of 8 to 511 bytes without U+0000",
-	    .take = take_password, .required = true, .secret = true },
+	    .take = take_password,
+	    .required = true,
+	    .secret = true },
 	{ .name = "username",
 	    .allowed = "a string of 1 to 64 of A-Z a-z 0-9 _ . -",
 	    .take = take_username },

@@ -40,7 +40,7 @@ wake(struct waiters *ws, const struct id *id)
 {
 	struct waiter *w;
 
-	TAILQ_FOREACH(w, bucket_of(ws, id), bucket_link)
+	TAILQ_FOREACH (w, bucket_of(ws, id), bucket_link)
 		if (id_cmp(&w->id, id) == 0)
 			signal_raise(&w->settled);
 }
@@ -79,12 +79,9 @@ struct look {
 static flow_step pause_look, ask_settled, wake_settled;
 static void look_end(struct flow *, enum err);
 
-static const struct step look_steps[] = {
-	STEP(pause_look),
+static const struct step look_steps[] = { STEP(pause_look),
 	STEP(ask_settled), /* again, until the round is over */
-	STEP(wake_settled),
-	STEP_LAST
-};
+	STEP(wake_settled), STEP_LAST };
 
 static const struct flow_def look_flow = {
 	.name = "look",
@@ -97,8 +94,10 @@ static const struct flow_def look_flow = {
  * once, by each request for itself. */
 static const struct pg_stmt settled_stmt = {
 	.name = "task_settled",
-	.sql = "SELECT u.ord FROM unnest($1::uuid[]) WITH ORDINALITY AS u(id, ord) "
-	       "JOIN taskflow.tasks t ON t.id = u.id AND t.id BETWEEN $2 AND $3 "
+	.sql = "SELECT u.ord "
+	       "FROM unnest($1::uuid[]) WITH ORDINALITY AS u(id, ord) "
+	       "JOIN taskflow.tasks t ON t.id = u.id "
+	       "AND t.id BETWEEN $2 AND $3 "
 	       "WHERE t.status >= 5 ORDER BY u.ord",
 	.class = PG_READ,
 	.batched = true,
@@ -194,7 +193,7 @@ waiters_drain(struct waiters *ws)
 	struct waiter *w;
 
 	ws->draining = true;
-	TAILQ_FOREACH(w, &ws->all, link)
+	TAILQ_FOREACH (w, &ws->all, link)
 		signal_raise(&w->settled);
 }
 
@@ -225,8 +224,8 @@ waiters_close(struct waiters *ws)
 
 /* ---- one that waits ---- */
 bool
-waiter_join(struct waiters *ws, struct waiter *w, struct loop *l,
-    const struct id *id)
+waiter_join(
+    struct waiters *ws, struct waiter *w, struct loop *l, const struct id *id)
 {
 	if (ws == NULL || ws->draining || ws->n >= WAITERS_MAX)
 		return false;

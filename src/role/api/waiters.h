@@ -20,7 +20,7 @@ struct waiter {
 	bool joined;
 	struct id id;
 	struct flow_signal settled;
-	TAILQ_ENTRY(waiter) link;	 /* all of them */
+	TAILQ_ENTRY(waiter) link; /* all of them */
 	TAILQ_ENTRY(waiter) bucket_link; /* those whose ids hash alike */
 };
 
@@ -30,13 +30,12 @@ void waiters_drain(struct waiters *);
 void waiters_close(struct waiters *);
 
 /* False: there are too many, or we drain; do not wait. waiters may be NULL. */
-bool waiter_join(struct waiters *, struct waiter *, struct loop *,
-    const struct id *);
+bool waiter_join(
+    struct waiters *, struct waiter *, struct loop *, const struct id *);
 /* Before its memory goes. Whether or not it has joined, and again, is fine. */
 void waiter_leave(struct waiter *);
 /* For steps: waits, at most so long (more than 0). */
-enum flow_next waiter_wait(struct flow *, struct waiter *, int64_t ms)
-    MUST_USE;
+enum flow_next waiter_wait(struct flow *, struct waiter *, int64_t ms) MUST_USE;
 /* Is there anything to wait for? */
 bool waiter_may_wait(const struct waiter *);
 

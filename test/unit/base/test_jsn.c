@@ -71,10 +71,10 @@ static const struct bad bad_texts[] = { { "", 0 }, { "  ", 2 }, { "nul", 0 },
 	{ "{,}", 1 }, { "[]]", 2 }, { "{}x", 2 }, { "[1] // c", 4 },
 	{ "/* c */ 1", 0 }, { "\v1", 0 }, { "1\v", 1 }, { "\xef\xbb\xbf{}", 0 },
 	/* half surrogate pairs: where the escape begins */
-	{ "\"\\ud800\"", 1 }, { "\"\\udc00\"", 1 }, { "\"a\\ud800x\"", 2 },
-	{ "\"\\ud800\\n\"", 1 }, { "\"\\ud800\\ud800\"", 1 },
-	{ "\"\\ude00\\ud83d\"", 1 }, { "\"\\ud83d\\u0041\"", 1 },
-	{ "\"\\ud83d\\ude0", 1 },
+	{ "\"\\udc00\\udc00\"", 1 }, { "\"\\ud800\"", 1 }, { "\"\\udc00\"", 1 },
+	{ "\"a\\ud800x\"", 2 }, { "\"\\ud800\\n\"", 1 },
+	{ "\"\\ud800\\ud800\"", 1 }, { "\"\\ude00\\ud83d\"", 1 },
+	{ "\"\\ud83d\\u0041\"", 1 }, { "\"\\ud83d\\ude0", 1 },
 	/* not UTF-8: continuation, overlong, surrogate, too large, cut */
 	{ "\"\x80\"", 1 }, { "\"\xc0\x80\"", 1 }, { "\"\xc1\xbf\"", 1 },
 	{ "\"\xe0\x80\x80\"", 1 }, { "\"\xed\xa0\x80\"", 1 },
@@ -253,6 +253,8 @@ object_refuses(void **state)
 	assert_int_equal(n, 99);
 }
 
+#define LONG "0123456789012345678901234567890123456789012345678901234567890"
+
 static void
 object_refuses_a_name_twice(void **state)
 {
@@ -277,6 +279,12 @@ object_refuses_a_name_twice(void **state)
 	jsn_object(span_of("{\"x/~\":1,\"x/~\":2}"), m, 4, &n, &f);
 	assert_string_equal(f.pointer, "/x~1~0");
 	assert_non_null(strstr(f.detail, "byte 10"));
+	/* A long name is not shown, and neither is one with escapes. */
+	jsn_object(span_of("{\"" LONG "\":1,\"" LONG "\":2}"), m, 4, &n, &f);
+	assert_string_equal(f.pointer, "");
+	assert_null(strstr(f.detail, "0123"));
+	jsn_object(span_of("{\"a\":1,\"\\u0061\":2}"), m, 4, &n, &f);
+	assert_string_equal(f.pointer, "");
 }
 
 static void
