@@ -88,8 +88,10 @@ $(UNIT_SRC:%.c=$(B)/%.o) $(SUPPORT) $(INT_SRC:%.c=$(B)/%.o): | $(GEN)
 $(B)/test/integration/%: $(B)/test/integration/%.o $(SUPPORT)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS)
 $(B)/test/integration/test_store_%: $(B)/test/integration/test_store_%.o \
-		$(SUPPORT) $(OBJ_store)
+		$(OBJ_store)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS)
+
+$(B)/test/%.o: ALL_CFLAGS += -Itest -Itest/support
 
 -include $(UNIT:=.d) $(INT:=.d) $(SUPPORT:.o=.d)
 .SECONDARY:

@@ -176,7 +176,7 @@ fail_start(struct run *run)
 	arena_fini(&a);
 }
 
-/* ---- cpu: all of them together take one slice a turn ---- */
+/* ---- cpu: all of them together take half of the loop's time ---- */
 struct burner {
 	TAILQ_ENTRY(burner) link;
 	struct run *run;
@@ -186,9 +186,8 @@ struct burner {
 TAILQ_HEAD(burner_list, burner);
 
 struct burners { /* handler->priv */
-	struct loop *loop;
 	struct burner_list list; /* whose turn it is comes first */
-	struct loop_task turn;
+	struct loop_timer turn;
 };
 
 static void
@@ -218,7 +217,7 @@ cpu_abandon(struct run *run)
 }
 
 static void
-cpu_turn(struct loop_task *t)
+cpu_turn(struct loop_timer *t)
 {
 	struct burners *all = container_of(t, struct burners, turn);
 	struct burner *b = TAILQ_FIRST(&all->list);
@@ -238,8 +237,9 @@ cpu_turn(struct loop_task *t)
 		cpu_abandon(run);
 		run_done(run, buf_span(&run->text));
 	}
+	/* From the beginning of this slice, as the loop counts. */
 	if (!TAILQ_EMPTY(&all->list))
-		loop_soon(all->loop, &all->turn);
+		timer_arm_us(t, SLICE_US * 2);
 }
 
 static void
@@ -247,8 +247,7 @@ cpu_open(struct handler *h)
 {
 	struct burners *all = xcalloc(1, sizeof(*all));
 
-	all->loop = h->all->loop;
-	all->turn.fn = cpu_turn;
+	timer_init(&all->turn, h->all->loop, cpu_turn);
 	TAILQ_INIT(&all->list);
 	h->priv = all;
 }
@@ -258,7 +257,7 @@ cpu_close(struct handler *h)
 {
 	struct burners *all = h->priv;
 
-	loop_task_cancel(all->loop, &all->turn);
+	timer_fini(&all->turn);
 	free(all);
 }
 
@@ -279,7 +278,8 @@ cpu_start(struct run *run)
 	b->left_us = ms * US_PER_MS;
 	run->priv = b;
 	TAILQ_INSERT_TAIL(&all->list, b, link);
-	loop_soon(all->loop, &all->turn);
+	if (!all->turn.armed)
+		timer_arm_us(&all->turn, 0);
 }
 
 static void

@@ -222,14 +222,15 @@ take_progress(struct proc *p, const struct answer *a)
 static void
 take_log(struct proc *p, const struct answer *a)
 {
-	static const struct id none;
+	char id[ID_TEXT_SIZE] = "-";
 	struct buf text;
 
 	buf_init(&text, TEXT_MAX);
 	text_add(&text, a->value);
+	if (p->run != NULL)
+		id_format(&p->run->id, id);
 	log_info("handler", "says", KV_STR("type", p->handler->type),
-	    KV_ID("task", p->run == NULL ? &none : &p->run->id),
-	    KV_STR("text", buf_span(&text).p));
+	    KV_STR("task", id), KV_STR("text", buf_span(&text).p));
 	buf_fini(&text);
 }
 

@@ -191,14 +191,41 @@ add(enum handler_kind kind, const char *type, const char *const *argv)
 }
 
 #define SH(script) ((const char *const[]){ "/bin/sh", "-c", script, NULL })
-#define PERL(script) \
-	((const char *const[]){ "/usr/bin/perl", "-MJSON::PP", "-e", script, \
-	    NULL })
+#define PERL(script)            \
+	((const char *const[]){ \
+	    "/usr/bin/perl", "-MJSON::PP", "-e", script, NULL })
 
 static inline void
 open_handlers(void)
 {
 	the_handlers = handlers_open(the_loop, &the_conf, &events, &the_conf);
+}
+
+/* ---- programs of the kind process ---- */
+
+/* Shell that knows its task: $line and $id. */
+#define EACH_LINE(body)                                                          \
+	"while read -r line; do id=${line#*'\"id\":\"'}; id=${id%%'\"'*}; " body \
+	"; done"
+#define OK_LINE "echo '{\"id\":\"'$id'\",\"result\":'$$'}'"
+
+/* What it does is the payload. */
+#define OBEY                                                            \
+	PERL("$| = 1; my $j = JSON::PP->new->allow_nonref->utf8;"       \
+	     "while (<STDIN>) { my $t = $j->decode($_);"                \
+	     "my $p = $t->{payload}; kill 'SEGV', $$ if $p eq 'crash';" \
+	     "if ($p eq 'die') { print STDERR \"dying\\n\"; exit 9 }"   \
+	     "exit 0 if $p eq 'leave';"                                 \
+	     "my $say = $j->encode($p); $say = $p if !ref $p;"          \
+	     "$say =~ s/ID/$t->{id}/g; print \"$say\\n\"; }")
+
+static inline pid_t
+pid_of(struct task *t)
+{
+	UNTIL(t->has_ended);
+	if (t->verdict != VERDICT_DONE)
+		fail_msg("verdict %d: %s", t->verdict, text(&t->error));
+	return (pid_t)atoi(text(&t->result));
 }
 
 /* ---- fixture ---- */

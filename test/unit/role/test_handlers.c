@@ -132,8 +132,8 @@ bad_payloads_fail_for_good(void **state)
 	open_handlers();
 	for (i = 0; i < NELEM(bad); i++) {
 		begin(&t, bad[i][0], bad[i][1]);
-		ends_like(&t, VERDICT_FAILED_FOR_GOOD,
-		    "bad payload; allowed is: {");
+		ends_like(
+		    &t, VERDICT_FAILED_FOR_GOOD, "bad payload; allowed is: {");
 	}
 }
 

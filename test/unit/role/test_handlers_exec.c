@@ -61,7 +61,8 @@ environment_is_what_the_manual_says(void **state)
 	    "/usr/sbin:/usr/bin:/sbin:/bin\\nPWD=/\\nTASKFLOW_ATTEMPT=7\\n"
 	    "TASKFLOW_IDEMPOTENCY_TOKEN=%s\\nTASKFLOW_QUEUE=bulk\\n"
 	    "TASKFLOW_TASK_ID=%s\\nTASKFLOW_TRACEPARENT=00-1-2-01\\n"
-	    "TASKFLOW_TYPE=the.type\\n/\\n\"", id, id);
+	    "TASKFLOW_TYPE=the.type\\n/\\n\"",
+	    id, id);
 	ends(&t, VERDICT_DONE, want);
 }
 
@@ -131,7 +132,8 @@ exit_status_decides(void **state)
 	struct task t;
 
 	(void)state;
-	add(HANDLER_EXEC, "three", SH("echo 1; echo ' bad thing ' >&2; exit 3"));
+	add(HANDLER_EXEC, "three",
+	    SH("echo 1; echo ' bad thing ' >&2; exit 3"));
 	add(HANDLER_EXEC, "data", SH("exit 65"));
 	add(HANDLER_EXEC, "abort", SH("echo why >&2; kill -ABRT $$"));
 	add(HANDLER_EXEC, "real", SH("kill -40 $$"));
@@ -170,8 +172,8 @@ errors_are_clean_text(void **state)
 	assert_int_equal(t.verdict, VERDICT_FAILED);
 	len = strlen("exit status 1: ");
 	assert_memory_equal(text(&t.error) + len, "\xc3\xa9\xc3\xa9", 4);
-	assert_string_equal(text(&t.error) + t.error.len - 7,
-	    "\xef\xbf\xbd\xef\xbf\xbd;");
+	assert_string_equal(
+	    text(&t.error) + t.error.len - 7, "\xef\xbf\xbd\xef\xbf\xbd;");
 	assert_in_range(t.error.len, 2040, 2048 + 40);
 	finish(&t);
 }
@@ -223,7 +225,8 @@ who_ignores_sigterm_is_killed(void **state)
 	begin(&t, "x", "1");
 	UNTIL(t.has_ended);
 	assert_non_null(strstr(text(&t.error), " ms): here"));
-	ends_like(&t, VERDICT_FAILED, "timed out after 1 s: killed by SIGKILL ");
+	ends_like(
+	    &t, VERDICT_FAILED, "timed out after 1 s: killed by SIGKILL ");
 	assert_int_equal(handlers_processes(the_handlers), 0);
 }
 
@@ -276,7 +279,7 @@ who_finishes_all_the_same_has_finished(void **state)
 	begin(&t, "data", "1");
 	until_ready(path);
 	interrupt(&t);
-	ends(&t, VERDICT_INTERRUPTED, "interrupted: exit status 65");
+	ends_like(&t, VERDICT_INTERRUPTED, "interrupted: exit status 65");
 	begin(&t, "late", "1");
 	until_ready(path);
 	ends(&t, VERDICT_FAILED,
