@@ -43,8 +43,21 @@ open_log(const struct conf *conf)
 	    (enum log_format)conf->log_format, name);
 }
 
+/* What SIGHUP needs to read the configuration again. */
+static int saved_argc;
+static char **saved_argv;
+
+static bool
+read_again(struct conf *ret, char *err, size_t size)
+{
+	enum conf_action action;
+
+	return conf_load(
+	    saved_argc, saved_argv, getenv, ret, &action, err, size);
+}
+
 static int
-serve(const struct conf *conf)
+serve(struct conf *conf)
 {
 	char err[512];
 	struct app *app;
@@ -55,7 +68,7 @@ serve(const struct conf *conf)
 				"a comma list of them, or all");
 	if (!conf_check(conf, (unsigned)conf->roles, err, sizeof(err)))
 		return complain(err);
-	app = app_open(conf, err, sizeof(err));
+	app = app_open(conf, read_again, err, sizeof(err));
 	if (app == NULL) {
 		complain(err);
 		return EXIT_FAILURE;
@@ -86,6 +99,8 @@ main(int argc, char **argv)
 	char err[512];
 	int code = EXIT_SUCCESS;
 
+	saved_argc = argc;
+	saved_argv = argv;
 	if (!conf_load(argc, argv, getenv, &conf, &action, err, sizeof(err)))
 		return complain(err);
 	open_log(&conf);

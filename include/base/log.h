@@ -35,6 +35,8 @@ struct kv {
 
 /* role: what stands in each line, such as "api"; copied. */
 void log_open(enum log_level, enum log_format, const char *role);
+/* From now on: for a reload. */
+void log_set_level(enum log_level);
 bool log_enabled(enum log_level);
 /* kvs: the first one is a dummy, the last one has no key. */
 void log_emit(enum log_level, const char *sub, const char *event,

@@ -41,7 +41,8 @@ enum app_state {
 
 struct app {
 	struct loop	   *loop;
-	const struct conf  *conf;
+	struct conf	   *conf;
+	bool	  (*read_again)(struct conf *, char *err, size_t); /* SIGHUP */
 	struct thread_pool *threads;
 	struct pg	   *pg;
 	struct redis	   *redis[2];	/* by enum task_priority: low, high */
@@ -58,8 +59,11 @@ struct app {
 	int64_t		    drain_until_us;
 };
 
-/* Opens everything and starts to wait for the servers. NULL: one line in err. */
-struct app *app_open(const struct conf *, char *err, size_t err_size);
+/* Opens everything and starts to wait for the servers. NULL: one line in err.
+ * read_again reads the configuration from all its sources once more. */
+struct app *app_open(struct conf *,
+    bool (*read_again)(struct conf *, char *err, size_t), char *err,
+    size_t err_size);
 /* Runs until a signal has ended it; the exit code. */
 int app_run(struct app *);
 void app_close(struct app *);

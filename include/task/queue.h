@@ -74,9 +74,6 @@ struct redis_call *cluster_get(struct redis *);
 /* ---- has the server lost its data? ---- */
 struct redis_call *epoch_get(struct redis *);		/* nil: lost */
 struct redis_call *epoch_set(struct redis *, const struct id *epoch);
-/* Answer: the server's run_id in the text of INFO server. */
-struct redis_call *server_info(struct redis *);
-struct span server_run_id(struct span info);
 /* Answer: [maxmemory-policy, value, maxmemory, value]. */
 struct redis_call *server_policy(struct redis *);
 

@@ -32,6 +32,12 @@ log_open(enum log_level level, enum log_format format, const char *role)
 	snprintf(role_text, sizeof(role_text), "%s", role);
 }
 
+void
+log_set_level(enum log_level level)
+{
+	threshold = level;
+}
+
 bool
 log_enabled(enum log_level level)
 {

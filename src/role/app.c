@@ -80,12 +80,14 @@ open_http(struct app *app, char *err, size_t size)
 }
 
 struct app *
-app_open(const struct conf *conf, char *err, size_t size)
+app_open(struct conf *conf, bool (*read_again)(struct conf *, char *, size_t),
+    char *err, size_t size)
 {
 	struct app *app = xcalloc(1, sizeof(*app));
 	size_t i;
 
 	app->conf = conf;
+	app->read_again = read_again;
 	app->loop = loop_open();
 	id_new(&app->instance);
 	child_reaper_start(app->loop);
@@ -216,6 +218,26 @@ on_drain_timer(struct loop_timer *t)
 }
 
 static void
+reload(struct app *app)
+{
+	char stuck[256] = "", err[512];
+	struct conf fresh;
+
+	if (!app->read_again(&fresh, err, sizeof(err))) {
+		log_error("app", "not reloaded", KV_STR("err", err));
+		return;
+	}
+	conf_reload(app->conf, &fresh, stuck, sizeof(stuck));
+	conf_free(&fresh);
+	log_set_level((enum log_level)app->conf->log_level);
+	if (stuck[0] == '\0')
+		log_info("app", "reloaded");
+	else
+		log_warn("app", "reloaded; a restart is needed for the rest",
+		    KV_STR("options", stuck));
+}
+
+static void
 on_signal(void *arg, int signo)
 {
 	struct app *app = arg;
@@ -224,7 +246,7 @@ on_signal(void *arg, int signo)
 					      "HUP";
 
 	if (signo == SIGHUP) {
-		log_info("app", "nothing to reload", KV_STR("signal", name));
+		reload(app);
 	} else if (app->state == APP_STARTING) {
 		loop_stop(app->loop);
 	} else if (app->state == APP_READY) {

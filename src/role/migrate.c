@@ -20,6 +20,12 @@ tell(int version, const char *name)
 	    KV_STR("name", name));
 }
 
+static void
+tell_wait(const char *why)
+{
+	log_warn("migrate", "waiting for PostgreSQL", KV_STR("why", why));
+}
+
 int
 migrate(const struct conf *conf)
 {
@@ -28,7 +34,7 @@ migrate(const struct conf *conf)
 	char err[512];
 
 	if (!pg_migrate(url, sql_schema_name, sql_schema, sql_schema_count,
-		tell, err, sizeof(err))) {
+		tell, tell_wait, err, sizeof(err))) {
 		fprintf(stderr, "taskflowd: %s\n", err);
 		return EXIT_FAILURE;
 	}

@@ -3,8 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "store/pg_migrate.h"
+
+#define AWAIT_US (60 * US_PER_S)
 
 #define LOCK "SELECT pg_advisory_xact_lock(1952539755, 0)"
 
@@ -43,7 +47,7 @@ current_version(PGconn *pgc)
 	int version = -1;
 
 	if (PQresultStatus(r) == PGRES_TUPLES_OK)
-		version = atoi(PQgetvalue(r, 0, 0));
+		version = (int)strtol(PQgetvalue(r, 0, 0), NULL, 10);
 	PQclear(r);
 	return version;
 }
@@ -118,13 +122,44 @@ apply_all(PGconn *pgc, const char *const *names, const char *const *sqls,
 	return blame(pgc, what, err, size);
 }
 
+/* A server that is just being started is waited for: a pod's database may come
+ * up after it. Bad credentials are an answer, and not waited on. */
+static void
+await_server(const char *url, void (*waits)(const char *))
+{
+	struct timespec pause = { 0, 0 };
+	int64_t until = clock_mono_us() + AWAIT_US;
+	int64_t ms = 100;
+	PGPing ping;
+	bool told = false;
+
+	while (clock_mono_us() < until) {
+		ping = PQping(url);
+		if (ping != PQPING_REJECT && ping != PQPING_NO_RESPONSE)
+			return;
+		if (!told)
+			waits(ping == PQPING_REJECT ?
+				"the server is starting up" :
+				"the server does not answer");
+		told = true;
+		pause.tv_nsec = ms * 1000000;
+		nanosleep(&pause, NULL);
+		if (ms < 900)
+			ms += ms / 2;
+	}
+}
+
 bool
 pg_migrate(const char *url, const char *const *names, const char *const *sqls,
-    int n, void (*told)(int version, const char *name), char *err, size_t size)
+    int n, void (*told)(int version, const char *name),
+    void (*waits)(const char *why), char *err, size_t size)
 {
-	PGconn *pgc = PQconnectdb(url);
+	PGconn *pgc;
 	PGresult *r;
 	bool ok;
+
+	await_server(url, waits);
+	pgc = PQconnectdb(url);
 
 	if (PQstatus(pgc) != CONNECTION_OK) {
 		ok = blame(pgc, "cannot connect", err, size);

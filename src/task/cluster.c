@@ -209,27 +209,6 @@ epoch_set(struct redis *r, const struct id *epoch)
 }
 
 struct redis_call *
-server_info(struct redis *r)
-{
-	struct redis_call *c = redis_call_new(r);
-
-	redis_cmd(c, "INFO", "server", NULL);
-	return c;
-}
-
-struct span
-server_run_id(struct span info)
-{
-	static const char label[] = "run_id:";
-	const char *p = info.p == NULL ? NULL : strstr(info.p, label);
-
-	if (p == NULL)
-		return (struct span){ NULL, 0 };
-	p += sizeof(label) - 1;
-	return (struct span){ p, strcspn(p, "\r\n") };
-}
-
-struct redis_call *
 server_policy(struct redis *r)
 {
 	struct redis_call *c = redis_call_new(r);

@@ -1,276 +1,289 @@
-#include <dirent.h>
-#include <errno.h>
+/* The stack of this program: its folder, its beginning and its end. */
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "stack.h"
+#include "stack_private.h"
+#include "store.h"
 
-#define SCRIPT "deploy/local/stack"
-#define PARTS_MAX 32
-#define TAIL_BYTES 6000
+#define TAIL_BYTES 5000
 
-static struct {
-	char home[256]; /* of this program */
-	char dir[300];	/* of the stack */
-	char bin[4096];
-	char script[4096];
-	const char *conf;
-	char base[PARTS_MAX][32]; /* what `roles` names */
-	size_t nbase;
-	char *env; /* what `stack env` says */
-	int guard_fd;
-	pid_t guard;
-} the = { .guard_fd = -1 };
+struct stack the_stack;
 
-/* ---- programs ---- */
-pid_t
-begin_program(const char *const argv[], const char *output)
-{
-	pid_t pid = fork();
-	int fd;
-
-	if (pid != 0)
-		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	fd = open(output, O_WRONLY | O_CREAT | O_APPEND, 0644);
-	dup2(fd, 1);
-	dup2(fd, 2);
-	close(fd);
-	fd = open("/dev/null", O_RDONLY);
-	dup2(fd, 0);
-	close(fd);
-	signal(SIGPIPE, SIG_DFL);
-	execv(argv[0], (char *const *)argv);
-	_exit(127);
-}
-
-/* 128 + N if signal N ended it, as the shell says. */
-static int
-exit_code(int status)
-{
-	return WIFEXITED(status) ? WEXITSTATUS(status) :
-				   128 + WTERMSIG(status);
-}
-
-int
-end_program(pid_t pid, int signo)
-{
-	int64_t give_up = now_ms() + PATIENCE_MS;
-	int status;
-	pid_t ended;
-
-	if (signo != 0)
-		kill(pid, signo);
-	while ((ended = waitpid(pid, &status, WNOHANG)) == 0) {
-		if (now_ms() > give_up)
-			kill(pid, SIGKILL);
-		pause_ms(5);
-	}
-	return ended == pid ? exit_code(status) : -1;
-}
-
-int
-run_program(const char *const argv[], char **ret)
-{
-	const char *out = stack_file("program.out");
-	int code;
-
-	unlink(out);
-	code = end_program(begin_program(argv, out), 0);
-	*ret = read_file(out);
-	return code;
-}
-
-/* ---- the script ---- */
-static bool
-script(const char *command, const char *arg, const char *more)
-{
-	const char *argv[] = { the.script, command, "--dir", the.dir, arg,
-		arg != NULL ? more : NULL, NULL };
-
-	return end_program(
-	    begin_program(argv, stack_file("stack.out")), 0) == 0;
-}
-
-static void
-print_tail(const char *path)
-{
-	char *s = read_file(path);
-	size_t n = s != NULL ? strlen(s) : 0;
-
-	if (n > 0)
-		fprintf(stderr, "---- %s\n%s\n", path,
-		    n > TAIL_BYTES ? s + n - TAIL_BYTES : s);
-	free(s);
-}
-
-static void
-must(bool done, const char *verb, const char *part)
-{
-	if (done)
-		return;
-	print_tail(stack_file("stack.out"));
-	fail_msg("cannot %s %s", verb, part);
-}
+static const char *first_conf;
+static bool conf_changed;
+static char base[PARTS_MAX][PART_SIZE]; /* what `roles` names */
+static size_t nbase;
+static pid_t guard;
+static int guard_fd = -1;
 
 /* ---- paths and settings ---- */
 const char *
 stack_file(const char *name)
 {
-	return text("%s/%s", the.home, name);
+	return text("%s/%s", the_stack.home, name);
 }
 
 const char *
 stack_log(const char *part)
 {
-	return text("%s/log/%s.log", the.dir, part);
+	return text("%s/log/%s.log", the_stack.dir, part);
 }
 
 const char *
 stack_bin(void)
 {
-	return the.bin;
+	return the_stack.bin;
+}
+
+void
+stack_show(const char *path)
+{
+	char *s = read_file(path);
+	size_t n = s != NULL ? strlen(s) : 0;
+
+	if (n > 0)
+		fprintf(stderr, "---- the end of %s\n%s\n", path,
+		    n > TAIL_BYTES ? s + n - TAIL_BYTES : s);
+	free(s);
 }
 
 const char *
 stack_env(const char *name)
 {
-	const char *at = the.env, *end;
+	const char *at = the_stack.env, *end;
 	size_t len = strlen(name);
 
-	while (at != NULL && *at != '\0') {
+	for (; at != NULL && *at != '\0'; at = *end == '\0' ? end : end + 1) {
 		end = at + strcspn(at, "\n");
 		if (strncmp(at, name, len) == 0 && at[len] == '=')
-			return text("%.*s", (int)(end - at - len - 1),
+			return text("%.*s", (int)(end - at - (int)len - 1),
 			    at + len + 1);
-		at = *end == '\0' ? end : end + 1;
 	}
 	fprintf(stderr, "stack env has no %s\n", name);
 	abort();
 }
 
+/* @HOME@ in it is our folder, @TOP@ the checkout. */
+static void
+write_conf(const char *conf)
+{
+	FILE *f = fopen(stack_file("taskflowd.conf"), "w");
+	const char *at;
+
+	while ((at = strchr(conf, '@')) != NULL) {
+		fprintf(f, "%.*s", (int)(at - conf), conf);
+		if (strncmp(at, "@HOME@", 6) == 0) {
+			fputs(the_stack.home, f);
+			conf = at + 6;
+		} else if (strncmp(at, "@TOP@", 5) == 0) {
+			fputs(the_stack.top, f);
+			conf = at + 5;
+		} else {
+			fputc('@', f);
+			conf = at + 1;
+		}
+	}
+	fputs(conf, f);
+	fclose(f);
+}
+
 void
 stack_conf(const char *conf)
 {
-	FILE *f = fopen(stack_file("taskflowd.conf"), "w");
+	conf_changed = true;
+	write_conf(conf);
+}
 
-	/* HOME in it is the folder of this program. */
-	for (; *conf != '\0'; conf++) {
-		if (strncmp(conf, "@HOME@", 6) == 0) {
-			fputs(the.home, f);
-			conf += 5;
-		} else if (strncmp(conf, "@TOP@", 5) == 0) {
-			char *top = realpath(".", NULL);
+/* ---- the guard ---- */
 
-			fputs(top, f);
-			free(top);
-			conf += 4;
-		} else {
-			fputc(*conf, f);
-		}
+/* A child that outlives us. It hears of our end, whatever the reason, by the
+ * end of a pipe, and stops the stack unless we have done so. */
+static void
+guard_start(void)
+{
+	int fds[2];
+	char c;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		abort();
+	guard = fork();
+	if (guard != 0) {
+		close(fds[0]);
+		guard_fd = fds[1];
+		return;
 	}
-	fclose(f);
+	setsid();
+	close(fds[1]);
+	if (read(fds[0], &c, 1) != 0)
+		_exit(0);
+	execl(the_stack.script, the_stack.script, "down", "--dir",
+	    the_stack.dir, (char *)NULL);
+	_exit(127);
 }
 
-/* ---- parts ---- */
-static char *
-run_file(const char *part, const char *suffix)
+static void
+guard_dismiss(void)
 {
-	return read_file(text("%s/run/%s.%s", the.dir, part, suffix));
+	if (write(guard_fd, "x", 1) == 1)
+		waitpid(guard, NULL, 0);
+	close(guard_fd);
 }
 
-pid_t
-part_pid(const char *part)
+/* ---- open ---- */
+static void
+give_up(const char *why)
 {
-	char *s = run_file(part, "pid");
-	pid_t pid = s != NULL ? (pid_t)strtol(s, NULL, 10) : 0;
-
-	free(s);
-	return pid;
+	stack_show(stack_file("stack.out"));
+	fprintf(stderr, "%s\n", why);
+	exit(1);
 }
 
-bool
-part_runs(const char *part)
+static void
+find_places(const char *name)
 {
-	pid_t pid = part_pid(part);
-	char *stat = pid > 0 ? read_file("/dev/null") : NULL;
-	bool runs = false;
-	char *state;
-	FILE *f;
+	const char *tmp = getenv("TMPDIR"), *bin = getenv("TASKFLOW_BIN");
 
-	free(stat);
-	if (pid <= 0)
-		return false;
-	f = fopen(text("/proc/%d/stat", (int)pid), "r");
-	if (f == NULL)
-		return false;
-	stat = calloc(1, 1024);
-	if (fread(stat, 1, 1023, f) > 0) {
-		state = strrchr(stat, ')');
-		runs = state != NULL && strchr("ZX", state[2]) == NULL;
+	snprintf(the_stack.home, sizeof(the_stack.home),
+	    "%s/taskflow-%s.XXXXXX", tmp != NULL ? tmp : "/tmp", name);
+	if (mkdtemp(the_stack.home) == NULL ||
+	    realpath(".", the_stack.top) == NULL)
+		give_up("cannot make a folder");
+	if (realpath(bin != NULL ? bin : "build/taskflowd", the_stack.bin) ==
+	    NULL)
+		give_up("TASKFLOW_BIN is not there");
+	/* The user postgres has to get through. */
+	chmod(the_stack.home, 0755);
+	snprintf(the_stack.dir, sizeof(the_stack.dir), "%s/stack",
+	    the_stack.home);
+	snprintf(the_stack.script, sizeof(the_stack.script),
+	    "%s/deploy/local/stack", the_stack.top);
+}
+
+/* "api=2 worker=1": api-1, api-2, worker-1. */
+static void
+name_base(const char *roles)
+{
+	char word[PART_SIZE];
+	int i, n, count;
+
+	for (; sscanf(roles, " %31[^=]=%d%n", word, &count, &n) == 2;
+	     roles += n)
+		for (i = 1; i <= count && nbase < PARTS_MAX; i++)
+			snprintf(base[nbase++], PART_SIZE, "%.31s-%d", word,
+			    i);
+}
+
+static void
+up(const char *roles)
+{
+	const char *conf = stack_file("taskflowd.conf");
+	const char *argv[] = { the_stack.script, "up", "--dir", the_stack.dir,
+		"--bin", the_stack.bin, "--conf", conf,
+		roles != NULL ? "--roles" : "--no-roles", roles, NULL };
+
+	if (end_program(begin_program(argv, stack_file("stack.out")), 0) != 0)
+		give_up("the stack does not start");
+}
+
+void
+stack_open(const char *name, const char *roles, const char *conf)
+{
+	const char *argv[] = { NULL, "env", "--dir", the_stack.dir, NULL };
+
+	find_places(name);
+	first_conf = conf;
+	write_conf(conf);
+	if (roles != NULL)
+		name_base(roles);
+	guard_start();
+	up(roles);
+	argv[0] = the_stack.script;
+	if (run_program(argv, &the_stack.env) != 0)
+		give_up("stack env fails");
+}
+
+void
+stack_close(bool failed)
+{
+	char parts[PARTS_MAX][PART_SIZE];
+	size_t i, n = stack_parts(parts);
+	char *out;
+
+	if (!stack_script("down", NULL, NULL))
+		give_up("stack down fails");
+	guard_dismiss();
+	for (i = 0; i < n && failed; i++)
+		stack_show(stack_log(parts[i]));
+	if (failed)
+		fprintf(stderr, "all files are in %s\n", the_stack.home);
+	else if (run_program((const char *const[]){ "/bin/rm", "-rf",
+				 the_stack.home, NULL },
+		     &out) == 0)
+		free(out);
+	free(the_stack.env);
+}
+
+/* ---- restore ---- */
+static bool
+is_server(const char *part)
+{
+	static const char *const servers[] = { "postgres", "pgbouncer",
+		"redis-high", "redis-low" };
+	size_t i;
+
+	for (i = 0; i < NELEM(servers); i++)
+		if (strcmp(part, servers[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool
+is_base(const char *part)
+{
+	size_t i;
+
+	for (i = 0; i < nbase; i++)
+		if (strcmp(part, base[i]) == 0)
+			return true;
+	return false;
+}
+
+static void
+start_missing(const char *part)
+{
+	if (!part_runs(part))
+		part_start(part);
+}
+
+void
+stack_restore(bool with_fresh_daemons)
+{
+	char parts[PARTS_MAX][PART_SIZE];
+	size_t i, n = stack_parts(parts);
+
+	for (i = 0; i < n; i++) {
+		if (!part_runs(parts[i]))
+			continue;
+		part_signal(parts[i], SIGCONT);
+		if (is_server(parts[i]))
+			continue;
+		if (with_fresh_daemons)
+			part_kill(parts[i]);
+		else if (conf_changed || !is_base(parts[i]))
+			part_stop(parts[i]);
 	}
-	free(stat);
-	fclose(f);
-	return runs;
-}
-
-int
-part_port(const char *part)
-{
-	char *s = read_file(text("%s/ports", the.dir)), *at;
-	const char *key = text("\n%s ", part);
-	int port = 0;
-
-	at = s == NULL ? NULL : strstr(s, key);
-	if (at != NULL)
-		port = atoi(at + strlen(key));
-	else if (s != NULL && strncmp(s, key + 1, strlen(key) - 1) == 0)
-		port = atoi(s + strlen(key) - 1);
-	free(s);
-	return port;
-}
-
-bool
-part_logged(const char *part, const char *words)
-{
-	char *s = read_file(stack_log(part));
-	bool found = s != NULL && strstr(s, words) != NULL;
-
-	free(s);
-	return found;
-}
-
-void
-part_start(const char *part)
-{
-	must(script("start", part, NULL), "start", part);
-}
-
-void
-part_launch(const char *part)
-{
-	must(script("start", part, "--no-wait"), "launch", part);
-}
-
-void
-part_stop(const char *part)
-{
-	must(script("stop", part, NULL), "stop", part);
-}
-
-void
-part_kill(const char *part)
-{
-	must(script("kill", part, NULL), "kill", part);
-}
-
-void
-part_signal(const char *part, int signo)
-{
-	if (kill(part_pid(part), signo) < 0)
-		fail_msg("%s: signal %d: %s", part, signo, strerror(errno));
+	start_missing("postgres");
+	start_missing("redis-high");
+	start_missing("redis-low");
+	start_missing("pgbouncer");
+	if (conf_changed)
+		write_conf(first_conf);
+	conf_changed = false;
+	if (with_fresh_daemons)
+		store_clear();
+	for (i = 0; i < nbase; i++)
+		start_missing(base[i]);
 }
