@@ -112,8 +112,10 @@ lint:					## floors, lengths, layout, cppcheck, scripts, manuals
 	$(Q)test/lint/lint $(FORMATTED)
 fmt:					## lay the C sources out with clang-format
 	$(Q)clang-format -i $(FORMATTED)
-conf: $(B)/test/unit/base/test_conf_value	## write conf/taskflowd.conf from the option table
-	$(Q)$< --write conf/taskflowd.conf
+CONF_TESTS := $(addprefix $(B)/test/unit/base/test_conf_,value manual)
+conf: $(CONF_TESTS)			## write conf/taskflowd.conf and its manual from the option table
+	$(Q)$(B)/test/unit/base/test_conf_value --write conf/taskflowd.conf
+	$(Q)$(B)/test/unit/base/test_conf_manual --write
 
 FUZZ := $(patsubst test/fuzz/%.c,build/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 60

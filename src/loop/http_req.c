@@ -347,9 +347,9 @@ add_usual_headers(
 	bool may_have_body = status >= 200 && status != 204 && status != 304;
 	char text[24];
 
-	http_add_header(req, "X-Request-Id", req->id);
 	if (!has_header(req, "Cache-Control"))
 		http_add_header(req, "Cache-Control", "no-store");
+	http_add_header(req, "X-Request-Id", req->id);
 	if (type != NULL && may_have_body)
 		http_add_header(req, "Content-Type", type);
 	if (may_have_body) {

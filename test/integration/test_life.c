@@ -62,7 +62,7 @@ exec_handlers(void **state)
 	(void)state;
 	/* Standard input is the payload as it was sent: five words. */
 	completes("wordcount", "\"one two\\n three  four five\"", "5\n");
-	completes("plain", "1", "\"no JSON, \\\"quoted\\\"\\n\"");
+	completes("plain", "1", "\"no JSON, \\\"quoted\\\"\"");
 	id = submit("about", "1", "\"queue\":\"default\"");
 	task_wait(id);
 	assert_string_equal(raw_of("result"), text("\"%s about 1\"", id));
@@ -293,11 +293,10 @@ static const char conf[] =
     "[handler cat]\n"
     "command = /bin/cat\n"
     "[handler plain]\n"
-    "command = /bin/echo \"no JSON, \\\"quoted\\\"\"\n"
+    "command = /usr/bin/printf \"no JSON, \\042quoted\\042\"\n"
     "[handler about]\n"
-    "command = /bin/sh -c \"echo "
-    "\\\\\\\"$TASKFLOW_TASK_ID $TASKFLOW_TYPE $TASKFLOW_ATTEMPT\\\\\\\" | "
-    "tr -d '\\n'\"\n"
+    "command = /bin/sh -c \"printf '\\042%s %s %s\\042' $TASKFLOW_TASK_ID "
+    "$TASKFLOW_TYPE $TASKFLOW_ATTEMPT\"\n"
     "[handler dataerr]\n"
     "command = /bin/sh -c \"echo bad data, sorry >&2; exit 65\"\n"
     "[handler exit3]\n"

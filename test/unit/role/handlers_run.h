@@ -204,9 +204,8 @@ open_handlers(void)
 /* ---- programs of the kind process ---- */
 
 /* Shell that knows its task: $line and $id. */
-#define EACH_LINE(body)                                                          \
-	"while read -r line; do id=${line#*'\"id\":\"'}; id=${id%%'\"'*}; " body \
-	"; done"
+#define GET_ID "id=${line#*'\"id\":\"'}; id=${id%%'\"'*}; "
+#define EACH_LINE(body) "while read -r line; do " GET_ID body "; done"
 #define OK_LINE "echo '{\"id\":\"'$id'\",\"result\":'$$'}'"
 
 /* What it does is the payload. */

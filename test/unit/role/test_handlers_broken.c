@@ -136,9 +136,7 @@ an_idle_process_may_go(void **state)
 	struct task t;
 
 	(void)state;
-	add(HANDLER_PROCESS, "p",
-	    SH("read -r line; id=${line#*'\"id\":\"'};"
-	       "id=${id%%'\"'*}; " OK_LINE));
+	add(HANDLER_PROCESS, "p", SH("read -r line; " GET_ID OK_LINE));
 	open_handlers();
 	begin(&t, "p", "1");
 	UNTIL(t.has_ended);
