@@ -356,16 +356,6 @@ read_flags(struct conf_reader *r, struct args a)
 
 /* ---- all of them ---- */
 
-static void
-finish_handlers(struct conf *c)
-{
-	struct conf_handler *h;
-
-	for (h = c->handlers; h != NULL; h = h->next)
-		if (h->timeout_ms == 0)
-			h->timeout_ms = c->default_timeout_ms;
-}
-
 static bool
 read_all(struct conf_reader *r, struct args args, getenv_function *get,
     enum conf_action *action)
@@ -386,7 +376,6 @@ read_all(struct conf_reader *r, struct args args, getenv_function *get,
 		return false;
 	if (!read_env(r, get) || !read_flags(r, args))
 		return false;
-	finish_handlers(r->conf);
 	return true;
 }
 

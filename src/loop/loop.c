@@ -104,7 +104,8 @@ loop_stop(struct loop *l)
 void
 loop_turn(struct loop *l)
 {
-	event_base_loop(l->base, EVLOOP_NONBLOCK);
+	/* Without EVLOOP_ONCE it goes on while anything is active. */
+	event_base_loop(l->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 }
 
 struct event_base *

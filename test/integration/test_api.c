@@ -235,12 +235,13 @@ static const struct problem problems[] = {
 	/* the request itself */
 	{ "GET /tasks HTTP/1.1\r\nHost: a\r\nBad Header\r\n\r\n", 400,
 	    "invalid", NULL },
-	{ POST_TASKS JSON "\r\n", 411, "length-required", NULL },
+	{ POST_TASKS JSON "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 411,
+	    "length-required", NULL },
+	{ POST_TASKS JSON "\r\n", 400, "invalid", "" },
 	{ POST_TASKS JSON "Content-Length: 99999999\r\n\r\n", 413, "too-large",
 	    NULL },
 	{ POST_TASKS "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}",
 	    415, "media-type", NULL },
-	{ POST_TASKS "Content-Length: 2\r\n\r\n{}", 415, "media-type", NULL },
 	/* who, where, how */
 	{ "GET /tasks HTTP/1.1\r\nHost: a\r\n\r\n", 401, "unauthorized", NULL },
 	{ "GET /tasks HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer x.y.z\r\n\r\n",

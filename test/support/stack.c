@@ -8,7 +8,8 @@
 #include "stack_private.h"
 #include "store.h"
 
-#define TAIL_BYTES 5000
+/* test/run shows the last 20,000 bytes of us. */
+#define TAIL_BYTES 1500
 
 struct stack the_stack;
 
@@ -205,28 +206,6 @@ stack_open(const char *name, const char *roles, const char *conf)
 		give_up("stack env fails");
 }
 
-void
-stack_close(bool failed)
-{
-	char parts[PARTS_MAX][PART_SIZE];
-	size_t i, n = stack_parts(parts);
-	char *out;
-
-	if (!stack_script("down", NULL, NULL))
-		give_up("stack down fails");
-	guard_dismiss();
-	for (i = 0; i < n && failed; i++)
-		stack_show(stack_log(parts[i]));
-	if (failed)
-		fprintf(stderr, "all files are in %s\n", the_stack.home);
-	else if (run_program((const char *const[]){ "/bin/rm", "-rf",
-				 the_stack.home, NULL },
-		     &out) == 0)
-		free(out);
-	free(the_stack.env);
-}
-
-/* ---- restore ---- */
 static bool
 is_server(const char *part)
 {
@@ -240,6 +219,29 @@ is_server(const char *part)
 	return false;
 }
 
+void
+stack_close(bool failed)
+{
+	char parts[PARTS_MAX][PART_SIZE];
+	size_t i, n = stack_parts(parts);
+	char *out;
+
+	if (!stack_script("down", NULL, NULL))
+		give_up("stack down fails");
+	guard_dismiss();
+	for (i = 0; i < n && failed; i++)
+		if (!is_server(parts[i]))
+			stack_show(stack_log(parts[i]));
+	if (failed)
+		fprintf(stderr, "all files are in %s\n", the_stack.home);
+	else if (run_program((const char *const[]){ "/bin/rm", "-rf",
+				 the_stack.home, NULL },
+		     &out) == 0)
+		free(out);
+	free(the_stack.env);
+}
+
+/* ---- restore ---- */
 static bool
 is_base(const char *part)
 {

@@ -52,7 +52,6 @@ handlers(void **state)
 
 	(void)state;
 	assert_true(load_text(
-	    "default_timeout = 7s\n"
 	    "[handler mail.send]\n"
 	    "kind = process\n"
 	    "command = /usr/bin/mail -s \"a b\" \"\" x\"y z\"\n"
@@ -82,7 +81,7 @@ handlers(void **state)
 	h = h->next;
 	assert_string_equal(h->name, "b");
 	assert_int_equal(h->kind, HANDLER_EXEC);
-	assert_int_equal(h->timeout_ms, 7000);
+	assert_int_equal(h->timeout_ms, 0); /* the task alone decides */
 	assert_int_equal(h->grace_ms, 5000);
 	assert_int_equal(h->max_result, 1 << 20);
 	assert_int_equal(h->max_memory, 0);
