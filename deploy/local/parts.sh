@@ -162,7 +162,7 @@ pick_ports() {
             @lines = grep { $_->[0] ne $name } @lines if $wish;
             next if grep { $_->[0] eq $name } @lines;
             for my $try (1 .. 1001) {
-                die $wish ? "stack: port $wish is in use\n" : "stack: no free port\n" if $try > ($wish ? 1 : 1000);
+                die $wish ? "stack: port $wish: $!\n" : "stack: no free port\n" if $try > ($wish ? 1 : 1000);
                 socket(my $s, PF_INET, SOCK_STREAM, 0) or die "stack: socket: $!\n";
                 setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1);
                 bind($s, sockaddr_in($wish || ($size > 2000 ? 10000 + int rand $size : 0), INADDR_LOOPBACK)) or next;
@@ -177,10 +177,17 @@ pick_ports() {
         print $table "@$_\n" for @lines;' "$D/ports" "$@" || exit 1
 }
 
-# first_api: the port of the first instance with the API; nothing if there is none.
+# first_api: the port of the first instance with the API that runs; if none does, of the first that did;
+# nothing if there never was one.
 first_api() {
-    local name port
+    local name port first=''
     while read -r name port; do
-        if is_instance "$name" && has_api "$name"; then printf '%s' "$port"; return; fi
+        if ! is_instance "$name" || ! has_api "$name"; then continue; fi
+        first=${first:-$port}
+        if alive "$name"; then
+            first=$port
+            break
+        fi
     done <"$D/ports"
+    printf '%s' "$first"
 }

@@ -55,11 +55,12 @@ size_t http_in_flight(const struct http *);
 /* Every flow must have ended. */
 void http_close(struct http *);
 
-/* ---- the request; everything lives as long as its flow ---- */
+/* ---- the request; all of it until the answer, and what is decoded or
+ * copied (parameters, queries, the request id) as long as the flow ---- */
 struct span http_body(const struct http_req *);
 /* The decoded path parameter of that name; the route must have it. */
 const char *http_param(const struct http_req *, const char *name);
-/* A decoded query parameter, NULL if absent. *ret_many (may be NULL): given
+/* A decoded query parameter (+ is a space), NULL if absent. *ret_many (may be NULL): given
  * more than once. */
 const char *http_query(const struct http_req *, const char *name,
     bool *ret_many);

@@ -7,7 +7,7 @@
  */
 #include <stdint.h>
 
-#include "http_private.h"
+#include "http_rules.h"
 
 /* What one pass over the headers finds. */
 struct seen {

@@ -400,6 +400,7 @@ void
 req_refuse(struct http_req *req, const struct problem *p, const char *detail,
     const struct fault *fault, int retry_after_s)
 {
+	const struct problem_case c = { detail, req->id, req->path, fault };
 	char text[24];
 	struct buf body;
 
@@ -412,7 +413,7 @@ req_refuse(struct http_req *req, const struct problem *p, const char *detail,
 	if (p->status == 401 && !has_header(req, "WWW-Authenticate"))
 		add_challenge(req);
 	buf_init(&body, PROBLEM_MAX);
-	problem_write(&body, p, detail, req->path, req->id, fault);
+	problem_write(&body, p, &c);
 	http_reply(req, p->status, PROBLEM_TYPE, buf_span(&body));
 	buf_fini(&body);
 }

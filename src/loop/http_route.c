@@ -5,7 +5,7 @@
  */
 #include <stdio.h>
 
-#include "http_private.h"
+#include "http_rules.h"
 
 static int
 hex_value(char c)

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "base/jsn.h"
-#include "http_private.h"
+#include "http_rules.h"
 
 #define PROBLEM_URN "urn:taskflow:problem:"
 /* A longer one would only be noise in the answer. */
@@ -90,8 +90,8 @@ write_errors(struct jsn_w *w, const struct fault *fault)
 }
 
 void
-problem_write(struct buf *buf, const struct problem *p, const char *detail,
-    struct span path, const char *request_id, const struct fault *fault)
+problem_write(
+    struct buf *buf, const struct problem *p, const struct problem_case *c)
 {
 	char type[64];
 	struct jsn_w w;
@@ -103,14 +103,14 @@ problem_write(struct buf *buf, const struct problem *p, const char *detail,
 	write_member(&w, "title", p->title);
 	jsn_w_key(&w, "status");
 	jsn_w_int(&w, p->status);
-	write_member(&w, "detail", detail);
-	if (path.p != NULL && path.len <= INSTANCE_MAX) {
+	write_member(&w, "detail", c->detail);
+	if (c->path.p != NULL && c->path.len <= INSTANCE_MAX) {
 		jsn_w_key(&w, "instance");
-		jsn_w_str(&w, path.p, path.len);
+		jsn_w_str(&w, c->path.p, c->path.len);
 	}
-	write_member(&w, "request_id", request_id);
-	if (fault != NULL)
-		write_errors(&w, fault);
+	write_member(&w, "request_id", c->request_id);
+	if (c->fault != NULL)
+		write_errors(&w, c->fault);
 	jsn_w_close(&w, '}');
 	buf_addc(buf, '\n');
 }
@@ -119,10 +119,12 @@ void
 problem_write_raw(struct buf *buf, const struct problem *p, const char *detail,
     const char *request_id)
 {
+	const struct problem_case c = { .detail = detail,
+		.request_id = request_id };
 	struct buf body;
 
 	buf_init(&body, PROBLEM_MAX);
-	problem_write(&body, p, detail, span_of(NULL), request_id, NULL);
+	problem_write(&body, p, &c);
 	buf_addf(buf,
 	    "HTTP/1.1 %d %s\r\n"
 	    "Content-Type: " PROBLEM_TYPE "\r\n"

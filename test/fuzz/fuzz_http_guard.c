@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "../../src/loop/http_private.h"
+#include "../../src/loop/http_rules.h"
 
 #define MAX_HEADERS 64
 #define REQUIRE(c)               \

@@ -191,9 +191,15 @@ lists_are_empty(void)
 }
 
 void
-store_clear(void)
+tables_clear(void)
 {
 	sql("TRUNCATE taskflow.tasks, taskflow.task_events");
+}
+
+void
+store_clear(void)
+{
+	tables_clear();
 	redis_int(LOW, "FLUSHALL");
 	redis_int(HIGH, "FLUSHALL");
 }

@@ -22,7 +22,9 @@ char *redis_words(enum server, const char *fmt, ...) PRINTF(2, 3);
 /* Is there no list of tasks, ready or taken, on either server? */
 bool lists_are_empty(void);
 
-/* No task, no key. */
+/* No task; for a test that counts them, after all_ended(). */
+void tables_clear(void);
+/* No task, no key: for a fresh start. */
 void store_clear(void);
 void store_end(void);
 

@@ -331,6 +331,8 @@ claim_taken(struct flow *f)
 		k->ids[k->nids++] = work->run.id;
 	}
 	k->claim = tasks_claim(w->app->pg, &w->id, k->ids, k->nids);
+	/* The next heartbeat must not wait for a database that hangs. */
+	pg_call_timeout_ms(k->claim, w->app->conf->heartbeat_ttl_ms / 2);
 	return pg_try(k->claim, f);
 }
 

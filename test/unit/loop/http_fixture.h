@@ -261,6 +261,25 @@ tear_down(void **state)
 	return 0;
 }
 
+/* Of the API's listener. */
+static inline const struct conns *
+conns(void)
+{
+	return &TAILQ_FIRST(&the_http->listeners)->conns;
+}
+
+static inline size_t
+count(enum conn_state state)
+{
+	return conns()->n_in[state];
+}
+
+static inline int64_t
+ms_since(int64_t us)
+{
+	return (clock_mono_us() - us) / US_PER_MS;
+}
+
 /* ---- a client ---- */
 struct client {
 	int fd;

@@ -3,25 +3,12 @@
  * one too many, and how it all ends.
  */
 #include <event2/bufferevent.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "http_fixture.h"
 
 #define HOST "Host: x\r\n"
 #define GET(path) "GET " path " HTTP/1.1\r\n" HOST "\r\n"
-
-static const struct conns *
-conns(void)
-{
-	return &TAILQ_FIRST(&the_http->listeners)->conns;
-}
-
-static size_t
-count(enum conn_state state)
-{
-	return conns()->n_in[state];
-}
 
 /* ---- keep-alive and pipelines ---- */
 static void
@@ -274,270 +261,6 @@ test_read_ahead_is_bounded(void **state)
 	UNTIL(conns()->n == 0);
 }
 
-/* ---- slow clients ---- */
-static int
-set_up_impatient(void **state)
-{
-	static const struct http_conf conf = {
-		.max_body = MAX_BODY,
-		.max_header = MAX_HEADER,
-		.max_connections = 3,
-		.request_timeout_ms = 300,
-		.idle_timeout_ms = 900,
-	};
-
-	(void)state;
-	log_open(LOG_ERROR, LOG_TEXT, "test");
-	server_start(&conf);
-	return 0;
-}
-
-static int64_t
-ms_since(int64_t us)
-{
-	return (clock_mono_us() - us) / US_PER_MS;
-}
-
-/* A byte each 20 ms keeps evhttp's timer from ever firing. */
-static void
-drip(struct client *c, char byte, int64_t ms)
-{
-	int64_t start = clock_mono_us(), next = start;
-
-	while (ms_since(start) < ms && !client_at_end(c)) {
-		loop_turn(the_loop);
-		sched_yield();
-		if (clock_mono_us() < next)
-			continue;
-		client_send(c, &byte, 1);
-		next += 20 * US_PER_MS;
-	}
-}
-
-static void
-drip_after(const char *beginning, bool answered_first)
-{
-	int64_t start;
-	struct client c;
-	struct answer a;
-
-	client_open(&c, api_port);
-	client_says(&c, beginning);
-	start = clock_mono_us();
-	if (answered_first) {
-		get_answer(&c, &a, true);
-		assert_int_equal(a.status, 200);
-		buf_drain(&c.in, a.size);
-	}
-	drip(&c, 'a', 5000);
-	assert_true(c.eof);
-	assert_in_range(ms_since(start), 250, 850);
-	get_answer(&c, &a, true);
-	assert_problem(&a, 408);
-	assert_header(&a, "Connection", "close");
-	UNTIL(conns()->n == 0);
-	client_close(&c);
-}
-
-static void
-test_slow_sender(void **state)
-{
-	(void)state;
-	drip_after("GET /tasks/", false);
-	drip_after("GET /tasks/1 HTTP/1.1\r\n" HOST "X: ", false);
-	drip_after("POST /echo HTTP/1.1\r\n" HOST
-		   "Content-Length: 60000\r\n\r\n",
-	    false);
-	/* The beginning of the next one came with the one before. */
-	drip_after(GET("/tasks/1") "GET /tasks/", true);
-	assert_int_equal(n_served, 1);
-}
-
-/* Nothing more comes, and the beginning of the next request came with the one
- * before: that is not idling. */
-static void
-test_beginning_and_silence(void **state)
-{
-	int64_t start = clock_mono_us();
-	struct client c;
-	struct answer a;
-
-	(void)state;
-	client_open(&c, api_port);
-	client_says(&c, GET("/tasks/1") "GET /tasks/");
-	get_answer(&c, &a, true);
-	assert_int_equal(a.status, 200);
-	next_answer(&c, &a);
-	assert_problem(&a, 408);
-	assert_in_range(ms_since(start), 250, 850);
-	client_close(&c);
-}
-
-/* Each request has the whole time: its clock is not that of the one before. */
-static void
-test_each_has_its_deadline(void **state)
-{
-	int64_t start = clock_mono_us();
-	struct client c;
-	struct answer a;
-
-	(void)state;
-	client_open(&c, api_port);
-	client_says(&c, GET("/tasks/1"));
-	get_answer(&c, &a, true);
-	UNTIL(ms_since(start) > 200);
-	client_says(&c, "GET /tas");
-	UNTIL(ms_since(start) > 400);
-	client_says(&c, "ks/2 HTTP/1.1\r\n" HOST "\r\n");
-	next_answer(&c, &a);
-	assert_int_equal(a.status, 200);
-	client_close(&c);
-}
-
-/* The deadline is for reading: not for waiting, nor for idling. */
-static void
-test_slow_flow_and_idling(void **state)
-{
-	struct client c;
-	struct answer a;
-	int64_t start;
-
-	(void)state;
-	client_open(&c, api_port);
-	client_says(&c, GET("/wait"));
-	UNTIL(n_waiting == 1);
-	start = clock_mono_us();
-	UNTIL(ms_since(start) > 1200);
-	assert_int_equal(conns()->n, 1);
-	release(0);
-	get_answer(&c, &a, true);
-	assert_int_equal(a.status, 200);
-	buf_drain(&c.in, a.size);
-	start = clock_mono_us();
-	UNTIL(ms_since(start) > 500);
-	assert_false(client_at_end(&c));
-	client_says(&c, GET("/tasks/1"));
-	get_answer(&c, &a, true);
-	assert_int_equal(a.status, 200);
-	buf_drain(&c.in, a.size);
-	/* Idle for too long: closed, and nothing is said. */
-	start = clock_mono_us();
-	UNTIL(client_at_end(&c));
-	assert_in_range(ms_since(start), 700, 3000);
-	assert_int_equal(c.in.len, 0);
-	client_close(&c);
-}
-
-static void
-test_silent(void **state)
-{
-	int64_t start = clock_mono_us();
-	struct client c;
-
-	(void)state;
-	client_open(&c, api_port);
-	UNTIL(client_at_end(&c));
-	assert_in_range(ms_since(start), 700, 3000);
-	assert_int_equal(c.in.len, 0);
-	client_close(&c);
-}
-
-/* ---- too many ---- */
-static void
-test_one_too_many(void **state)
-{
-	struct client c[3], d;
-	struct answer a;
-
-	(void)state;
-	for (int i = 0; i < 3; i++) {
-		client_open(&c[i], api_port);
-		client_says(&c[i], GET("/wait"));
-		UNTIL(n_waiting == i + 1);
-	}
-	/* All are busy. */
-	client_open(&d, api_port);
-	get_answer(&d, &a, true);
-	assert_problem(&a, 503);
-	assert_header(&a, "Retry-After", "1");
-	UNTIL(client_at_end(&d));
-	assert_int_equal(conns()->n, 3);
-	client_close(&d);
-	/* Another listener has room of its own. */
-	ask(admin_port, GET("/metrics"), &a, true);
-	assert_int_equal(a.status, 200);
-	/* One idles: it has to go. */
-	release(1);
-	get_answer(&c[1], &a, true);
-	assert_int_equal(a.status, 200);
-	buf_drain(&c[1].in, a.size);
-	UNTIL(count(CONN_IDLE) == 1);
-	client_open(&d, api_port);
-	client_says(&d, GET("/tasks/1"));
-	get_answer(&d, &a, true);
-	assert_int_equal(a.status, 200);
-	UNTIL(client_at_end(&c[1]));
-	assert_int_equal(c[1].in.len, 0);
-	assert_int_equal(conns()->n, 3);
-	client_close(&d);
-	release(0);
-	release(2);
-	UNTIL(http_in_flight(the_http) == 0);
-	for (int i = 0; i < 3; i++)
-		client_close(&c[i]);
-	UNTIL(conns()->n == 0);
-}
-
-static int
-lines_of(int fd)
-{
-	char text[65536];
-	ssize_t n = pread(fd, text, sizeof(text), 0);
-	int lines = 0;
-
-	for (ssize_t i = 0; i < n; i++)
-		lines += text[i] == '\n';
-	return lines;
-}
-
-/* Without descriptors accept fails at once: not more than ten times a
- * second. */
-static void
-test_no_descriptors(void **state)
-{
-	char name[] = "/tmp/test_http_XXXXXX";
-	int fd = mkstemp(name), saved = dup(STDERR_FILENO), lines;
-	struct rlimit before, none;
-	struct client c;
-	struct answer a;
-	int64_t start;
-
-	(void)state;
-	unlink(name);
-	client_open(&c, api_port);
-	getrlimit(RLIMIT_NOFILE, &before);
-	none = before;
-	none.rlim_cur = (rlim_t)dup(fd);
-	close((int)none.rlim_cur);
-	setrlimit(RLIMIT_NOFILE, &none);
-	dup2(fd, STDERR_FILENO);
-	log_open(LOG_WARN, LOG_TEXT, "test");
-	start = clock_mono_us();
-	UNTIL(ms_since(start) > 350);
-	dup2(saved, STDERR_FILENO);
-	log_open(LOG_ERROR, LOG_TEXT, "test");
-	setrlimit(RLIMIT_NOFILE, &before);
-	lines = lines_of(fd);
-	close(fd);
-	close(saved);
-	assert_in_range(lines, 2, 5);
-	assert_int_equal(conns()->n, 0);
-	client_says(&c, GET("/tasks/1"));
-	get_answer(&c, &a, true);
-	assert_int_equal(a.status, 200);
-	client_close(&c);
-}
-
 /* ---- the end ---- */
 static void
 test_drain(void **state)
@@ -649,8 +372,6 @@ test_no_leak(void **state)
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
-#define IMPATIENT(fn) \
-	cmocka_unit_test_setup_teardown(fn, set_up_impatient, tear_down)
 
 int
 main(void)
@@ -666,13 +387,6 @@ main(void)
 		TEST(test_vanish_while_sending_and_reading),
 		TEST(test_large_answer),
 		TEST(test_read_ahead_is_bounded),
-		IMPATIENT(test_slow_sender),
-		IMPATIENT(test_beginning_and_silence),
-		IMPATIENT(test_each_has_its_deadline),
-		IMPATIENT(test_slow_flow_and_idling),
-		IMPATIENT(test_silent),
-		IMPATIENT(test_one_too_many),
-		TEST(test_no_descriptors),
 		TEST(test_drain),
 		TEST(test_close_writes_what_is_left),
 		TEST(test_no_leak),

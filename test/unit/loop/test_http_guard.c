@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "../../../src/loop/http_private.h"
+#include "../../../src/loop/http_rules.h"
 
 #define G EVHTTP_REQ_GET
 #define P EVHTTP_REQ_POST

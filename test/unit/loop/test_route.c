@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "../../../src/loop/http_private.h"
+#include "../../../src/loop/http_rules.h"
 
 static const struct route routes[] = {
 	{ HTTP_GET, "/", NULL },
