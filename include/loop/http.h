@@ -60,8 +60,8 @@ void http_close(struct http *);
 struct span http_body(const struct http_req *);
 /* The decoded path parameter of that name; the route must have it. */
 const char *http_param(const struct http_req *, const char *name);
-/* A decoded query parameter (+ is a space), NULL if absent. *ret_many (may be NULL): given
- * more than once. */
+/* A decoded query parameter (+ is a space), NULL if absent. *ret_many (may be
+ * NULL): given more than once. */
 const char *http_query(const struct http_req *, const char *name,
     bool *ret_many);
 /* The name of the first query parameter that is not in the NULL-terminated

@@ -84,6 +84,9 @@ struct pg_call *tasks_list(struct pg *, const struct id *user,
 void tasks_row(const struct pg_call *, int row, bool with_bodies,
     struct task_row *ret);
 
+/* Rows with the input index of those that are final. */
+struct pg_call *tasks_settled_of(struct pg *, const struct id *, size_t n);
+
 struct task_event_row {
 	int64_t		 seq, at_us, attempt;
 	enum task_event	 event;
@@ -91,7 +94,9 @@ struct task_event_row {
 	struct id	 worker;	/* zero: none */
 	struct span	 message;	/* p NULL: none */
 };
-/* No rows: no such task of that user, or nothing after that seq. */
+/* No rows: no such task of that user, or nothing after that seq. At most
+ * TASK_EVENTS_MAX, oldest first: more may follow after the last one. */
+#define TASK_EVENTS_MAX	1000
 struct pg_call *tasks_events(struct pg *, const struct id *,
     const struct id *user, int64_t after_seq);
 void tasks_event_row(const struct pg_call *, int row, struct task_event_row *ret);

@@ -122,7 +122,8 @@ const struct conf_option conf_options[] = {
 { .name = "default_timeout", .type = CONF_TIME,
   .offset = AT(default_timeout_ms), .def = "10min", .min = 100, .max = 30 * D,
   .roles = API | WORKER,
-  .text = "How long an attempt may run if the task does not say it." },
+  .text = "How long an attempt may run if neither the task nor its handler "
+	"says it." },
 { .name = "retry_base", .type = CONF_TIME, .offset = AT(retry_base_ms),
   .def = "1s", .min = 10, .max = D, .roles = ALL,
   .text = "The pause after the first failed attempt; it doubles with each "
@@ -205,7 +206,7 @@ const struct conf_option conf_handler_options[] = {
   .def = "0s", .min = 100, .max = 30 * D, .flags = CONF_ZERO,
   .roles = WORKER,
   .text = "How long an attempt may run at most; a task may ask for less. 0s: "
-	"the task alone decides." },
+	"the task alone decides, else default_timeout." },
 { .name = "grace", .type = CONF_TIME, .offset = IN(grace_ms), .def = "5s",
   .min = 0, .max = H, .roles = WORKER,
   .text = "How long after SIGTERM the program is killed." },

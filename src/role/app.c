@@ -113,8 +113,10 @@ app_close(struct app *app)
 	int i;
 
 	for (i = app->nroles - 1; i >= 0; i--)
-		if (app->states[i] != NULL)
+		if (app->states[i] != NULL) {
 			app->roles[i]->stop(app->states[i]);
+			app->states[i] = NULL;
+		}
 	if (app->check != NULL)
 		flow_abort(app->check, ERR_SHUTDOWN);
 	redis_close(app->redis[PRIORITY_LOW]);

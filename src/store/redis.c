@@ -26,6 +26,7 @@ redis_alloc(struct loop *l, struct thread_pool *threads,
 	r->max_pending = max_pending;
 	addr_copy(&r->addr, addr);
 	TAILQ_INIT(&r->calls);
+	TAILQ_INIT(&r->listeners);
 	snprintf(r->last_error, sizeof(r->last_error), "not connected yet");
 	rconn_init(r);
 	return r;
@@ -52,7 +53,7 @@ redis_close(struct redis *r)
 {
 	if (r == NULL)
 		return;
-	assert(r->listener == NULL);
+	assert(TAILQ_EMPTY(&r->listeners));
 	r->closing = true;
 	rconn_fini(r);
 	assert(TAILQ_EMPTY(&r->calls));

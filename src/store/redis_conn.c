@@ -91,8 +91,7 @@ gone_down(struct redis *r)
 		flow_abort(r->connecting, ERR_UNAVAILABLE);
 	else if (r->connecting == NULL)
 		back_off(r);
-	if (r->listener != NULL)
-		listener_drop(r->listener);
+	listeners_drop(r);
 	if (r->closing || r->told_down)
 		return;
 	r->told_down = true;

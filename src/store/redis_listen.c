@@ -9,6 +9,7 @@
 #include "redis_private.h"
 
 struct redis_listener {
+	TAILQ_ENTRY(redis_listener) link;
 	struct redis *owner;
 	struct redis *conn;
 	char *channel;
@@ -52,16 +53,19 @@ redis_listen(struct redis *r, const char *channel,
 	    r->timeout_ms, r->max_pending);
 	l->conn->on_up = subscribe;
 	l->conn->on_up_arg = l;
-	r->listener = l;
+	TAILQ_INSERT_TAIL(&r->listeners, l, link);
 	rconn_start(l->conn);
 	return l;
 }
 
 void
-listener_drop(struct redis_listener *l)
+listeners_drop(struct redis *r)
 {
-	if (l->conn->state == REDIS_UP)
-		rconn_drop(l->conn, "the other connection was lost");
+	struct redis_listener *l;
+
+	TAILQ_FOREACH(l, &r->listeners, link)
+		if (l->conn->state == REDIS_UP)
+			rconn_drop(l->conn, "the other connection was lost");
 }
 
 void
@@ -69,7 +73,7 @@ redis_unlisten(struct redis_listener *l)
 {
 	if (l == NULL)
 		return;
-	l->owner->listener = NULL;
+	TAILQ_REMOVE(&l->owner->listeners, l, link);
 	redis_close(l->conn);
 	free(l->channel);
 	free(l);

@@ -52,6 +52,9 @@ struct redis_call {
 };
 TAILQ_HEAD(rcall_list, redis_call);
 
+struct redis_listener;
+TAILQ_HEAD(listener_list, redis_listener);
+
 enum redis_state { REDIS_DOWN, REDIS_CONNECTING, REDIS_UP };
 
 struct redis {
@@ -81,7 +84,7 @@ struct redis {
 	size_t pending_bytes;
 	int64_t last_call_us;
 
-	struct redis_listener *listener; /* its connection shares our fate */
+	struct listener_list listeners; /* share our connection's fate */
 	void (*on_up)(struct redis *, void *arg);
 	void *on_up_arg;
 };
@@ -114,6 +117,6 @@ void reply_copy(struct arena *, const redisReply *from, struct reply *to);
 void rcall_spell_out(struct redis_call *);
 
 /* redis_listen.c */
-void listener_drop(struct redis_listener *);
+void listeners_drop(struct redis *);
 
 #endif

@@ -20,6 +20,15 @@ static const struct pg_stmt events_stmt = {
 	.ncols = 3,
 	.cols = { PG_UUID, PG_UUID, PG_INT8 },
 };
+static const struct pg_stmt settled_of_stmt = {
+	.name = "task_settled_of",
+	.sql = sql_query_task_settled_of,
+	.class = PG_READ,
+	.batched = true,
+	.bounds = 1,
+	.ncols = 1,
+	.cols = { PG_UUID },
+};
 static const struct pg_stmt list_stmt = {
 	.name = "task_list",
 	.sql = sql_query_task_list,
@@ -83,6 +92,17 @@ tasks_row(
 		ret->payload = pg_span(c, row, 18);
 		ret->result = pg_span(c, row, 19);
 	}
+}
+
+struct pg_call *
+tasks_settled_of(struct pg *pg, const struct id *ids, size_t n)
+{
+	struct pg_call *c = pg_call_new(pg, &settled_of_stmt);
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		pg_put_uuid(c, &ids[i]);
+	return c;
 }
 
 struct pg_call *

@@ -129,12 +129,10 @@ await_settled(struct flow *f)
 {
 	struct api_task *t = (struct api_task *)f;
 	int64_t left_ms = (t->until_us - clock_mono_us()) / US_PER_MS;
-	enum flow_next next;
 
 	if (is_over(t))
 		return FLOW_END;
-	next = flow_goto(f, await_read);
-	(void)next;
+	flow_then(f, await_read);
 	return waiter_wait(f, &t->waiter, left_ms > 0 ? left_ms : 1);
 }
 

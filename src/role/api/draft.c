@@ -140,7 +140,6 @@ draft_parse(struct span body, const struct conf *conf, int64_t now_us,
 	*ret = (struct task_draft){ .queue = "default",
 		.priority = PRIORITY_LOW,
 		.max_attempts = conf->default_max_attempts,
-		.timeout_ms = conf->default_timeout_ms,
 		.payload = span_of("null") };
 	err = input_parse(body, members, NELEM(members), &d, arena, fault);
 	if (err == OK && d.has_time && d.has_delay)

@@ -124,6 +124,8 @@ events_end(struct flow *f, enum err err)
 		render_event(&w, &row);
 	}
 	jsn_w_close(&w, ']');
+	jsn_w_key(&w, "has_more");
+	jsn_w_bool(&w, pg_rows(e->events) == TASK_EVENTS_MAX);
 	jsn_w_close(&w, '}');
 	api_reply(&e->call, 200, &body);
 }

@@ -3,6 +3,7 @@
 
 #include "base/crypt.h"
 #include "task/queue.h"
+#include "task/tasks.h"
 #include "waiters.h"
 
 #define WAITERS_MAX 10000
@@ -90,22 +91,6 @@ static const struct flow_def look_flow = {
 	.end = look_end,
 };
 
-/* Rows with the input index of those that are final. Bodies are read later and
- * once, by each request for itself. */
-static const struct pg_stmt settled_stmt = {
-	.name = "task_settled",
-	.sql = "SELECT u.ord "
-	       "FROM unnest($1::uuid[]) WITH ORDINALITY AS u(id, ord) "
-	       "JOIN taskflow.tasks t ON t.id = u.id "
-	       "AND t.id BETWEEN $2 AND $3 "
-	       "WHERE t.status >= 5 ORDER BY u.ord",
-	.class = PG_READ,
-	.batched = true,
-	.bounds = 1,
-	.ncols = 1,
-	.cols = { PG_UUID },
-};
-
 static enum flow_next
 pause_look(struct flow *f)
 {
@@ -123,14 +108,13 @@ ask_settled(struct flow *f)
 		k->left = ws->n;
 	if (k->left == 0)
 		return flow_again(f);
-	k->call = pg_call_new(ws->pg, &settled_stmt);
 	for (k->n = 0; k->n < LOOK_MAX && k->left > 0; k->left--) {
 		w = TAILQ_FIRST(&ws->all);
 		TAILQ_REMOVE(&ws->all, w, link);
 		TAILQ_INSERT_TAIL(&ws->all, w, link);
 		k->ids[k->n++] = w->id;
-		pg_put_uuid(k->call, &w->id);
 	}
+	k->call = tasks_settled_of(ws->pg, k->ids, k->n);
 	return pg_try(k->call, f);
 }
 

@@ -41,6 +41,7 @@ struct handlers {
 	struct loop *loop;
 	const struct handler_events *events;
 	void *arg;
+	int64_t default_timeout_ms;
 	struct handler *list; /* the last one stands for unknown types */
 	size_t n;
 	size_t processes;

@@ -86,15 +86,16 @@ text_add(struct buf *b, struct span s)
 	}
 }
 
-/* 0: for ever. */
+/* What the task asks for, at most what its handler allows; if it does not ask,
+ * the handler's time, or the default. 0: for ever. */
 static int64_t
 time_limit_ms(const struct run *run)
 {
 	int64_t own = run->timeout_ms, most = run->handler->conf->timeout_ms;
 
-	if (own <= 0 || most <= 0)
-		return own > 0 ? own : most;
-	return own < most ? own : most;
+	if (own <= 0)
+		return most > 0 ? most : run->handler->all->default_timeout_ms;
+	return most > 0 && most < own ? most : own;
 }
 
 static void
@@ -337,6 +338,7 @@ handlers_open(struct loop *loop, const struct conf *conf,
 	hs->loop = loop;
 	hs->events = events;
 	hs->arg = arg;
+	hs->default_timeout_ms = conf->default_timeout_ms;
 	hs->tell.fn = tell;
 	TAILQ_INIT(&hs->ended);
 	hs->list = xcalloc(count(conf), sizeof(*hs->list));

@@ -344,7 +344,7 @@ client_send(struct client *c, const char *bytes, size_t len)
 	ssize_t n;
 
 	while (len > 0) {
-		n = send(c->fd, bytes, len, MSG_NOSIGNAL);
+		n = send(c->fd, bytes, len < 32768 ? len : 32768, MSG_NOSIGNAL);
 		if (n < 0 && errno != EAGAIN)
 			return false;
 		if (n > 0) {
