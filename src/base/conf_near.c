@@ -11,7 +11,7 @@ distance(const char *a, const char *b)
 
 	for (size_t k = 0; k <= n; k++)
 		row[k] = k;
-	for (size_t i = 0; a[i] != '\0' && i < CONF_NAME_SIZE; i++) {
+	for (size_t i = 0; i < CONF_NAME_SIZE && a[i] != '\0'; i++) {
 		left_above = row[0]++;
 		for (size_t k = 1; k <= n; k++) {
 			above = row[k];

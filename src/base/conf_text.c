@@ -70,7 +70,7 @@ is_port(const char *s)
 	long port = 0;
 	size_t i;
 
-	for (i = 0; isdigit((unsigned char)s[i]) && i < 5; i++)
+	for (i = 0; i < 5 && isdigit((unsigned char)s[i]); i++)
 		port = port * 10 + (s[i] - '0');
 	return i > 0 && s[i] == '\0' && port <= PORT_MAX;
 }

@@ -282,7 +282,7 @@ find(pid_t pid)
 {
 	struct child *c;
 
-	TAILQ_FOREACH(c, &children, link)
+	TAILQ_FOREACH (c, &children, link)
 		if (c->pid == pid)
 			return c;
 	return NULL;

@@ -78,8 +78,8 @@ flow_run(struct flow *f)
 		next = s->run(f);
 		/* A step that started a wait and did not return it, or one that
 		 * waits for nothing. */
-		assert((next == FLOW_WAIT) ==
-		    (f->op != NULL || f->wake.queued));
+		assert(
+		    (next == FLOW_WAIT) == (f->op != NULL || f->wake.queued));
 	}
 	f->running = false;
 	if (next != FLOW_WAIT)

@@ -53,7 +53,7 @@ split_address(const char *addr, char host[HOST_MAX], const char **ret_port)
 
 	if (colon == NULL || colon[1] == '\0' ||
 	    strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
-	    atol(colon + 1) > 65535)
+	    strtol(colon + 1, NULL, 10) > 65535)
 		return false;
 	len = (size_t)(colon - addr);
 	if (len >= 2 && addr[0] == '[' && addr[len - 1] == ']') {

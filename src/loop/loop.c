@@ -270,8 +270,9 @@ watch_fired(int fd, short what, void *arg)
 	struct loop_watch *w = arg;
 
 	(void)fd;
-	w->fn(w, ((what & EV_READ) ? WATCH_READ : 0) |
-		     ((what & EV_WRITE) ? WATCH_WRITE : 0));
+	w->fn(w,
+	    ((what & EV_READ) ? WATCH_READ : 0) |
+		((what & EV_WRITE) ? WATCH_WRITE : 0));
 }
 
 void

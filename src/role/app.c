@@ -75,8 +75,8 @@ open_http(struct app *app, char *err, size_t size)
 
 	app->http = http_open(app->loop, &hc);
 	return conf->admin_listen[0] == '\0' ||
-	    http_listen(app->http, conf->admin_listen, ops_routes,
-		ops_nroutes, app, err, size);
+	    http_listen(app->http, conf->admin_listen, ops_routes, ops_nroutes,
+		app, err, size);
 }
 
 struct app *
@@ -150,8 +150,7 @@ app_start_roles(struct app *app)
 	int i;
 
 	for (i = 0; i < app->nroles; i++) {
-		app->states[i] =
-		    app->roles[i]->start(app, err, sizeof(err));
+		app->states[i] = app->roles[i]->start(app, err, sizeof(err));
 		if (app->states[i] == NULL) {
 			app_fail(app, err);
 			return;
@@ -190,8 +189,8 @@ drain(struct app *app, const char *why)
 
 	log_info("app", "draining", KV_STR("signal", why));
 	app->state = APP_DRAINING;
-	app->drain_until_us = clock_mono_us() +
-	    app->conf->shutdown_timeout_ms * US_PER_MS;
+	app->drain_until_us =
+	    clock_mono_us() + app->conf->shutdown_timeout_ms * US_PER_MS;
 	for (i = 0; i < app->nroles; i++)
 		if (app->states[i] != NULL)
 			app->roles[i]->drain(app->states[i]);
@@ -243,9 +242,9 @@ static void
 on_signal(void *arg, int signo)
 {
 	struct app *app = arg;
-	const char *name = signo == SIGTERM ? "TERM" :
-			   signo == SIGINT  ? "INT" :
-					      "HUP";
+	const char *name = signo == SIGTERM ? "TERM"
+	    : signo == SIGINT               ? "INT"
+					    : "HUP";
 
 	if (signo == SIGHUP) {
 		reload(app);

@@ -38,7 +38,7 @@ static const struct step check_steps[] = {
 	STEP(ask_policy), /* of redis-high, then of redis-low */
 	STEP(check_policy),
 	STEP(ask_other),
-	STEP_LAST
+	STEP_LAST,
 };
 
 static const struct flow_def check_flow = {
@@ -79,8 +79,7 @@ again(struct check *k, flow_step *step, const char *what, const char *why)
 	return flow_sleep_ms(&k->flow, k->wait_ms);
 }
 
-static enum flow_next
-unfit(struct check *k, const char *fmt, ...) PRINTF(2, 3);
+static enum flow_next unfit(struct check *k, const char *fmt, ...) PRINTF(2, 3);
 
 static enum flow_next
 unfit(struct check *k, const char *fmt, ...)
@@ -111,20 +110,23 @@ check_server(struct flow *f)
 	struct span encoding;
 
 	if (pg_call_err(k->call) != OK)
-		return again(k, ask_server, "PostgreSQL",
-		    pg_call_message(k->call));
+		return again(
+		    k, ask_server, "PostgreSQL", pg_call_message(k->call));
 	encoding = pg_span(k->call, 0, 1);
 	if (pg_int(k->call, 0, 0) < PG_VERSION_MIN)
-		return unfit(k, "PostgreSQL is version %lld and must be 14 or "
-				"newer",
+		return unfit(k,
+		    "PostgreSQL is version %lld and must be 14 or "
+		    "newer",
 		    (long long)(pg_int(k->call, 0, 0) / 10000));
 	if (!span_is(encoding, "UTF8"))
-		return unfit(k, "the database's encoding is %.*s and must be "
-				"UTF8 (createdb --encoding=UTF8)",
+		return unfit(k,
+		    "the database's encoding is %.*s and must be "
+		    "UTF8 (createdb --encoding=UTF8)",
 		    (int)encoding.len, encoding.p);
 	if (pg_int(k->call, 0, 2) == 0)
-		return unfit(k, "the database has no TaskFlow schema: run "
-				"taskflowd --migrate first");
+		return unfit(k,
+		    "the database has no TaskFlow schema: run "
+		    "taskflowd --migrate first");
 	return FLOW_NEXT;
 }
 
@@ -144,13 +146,14 @@ check_version(struct flow *f)
 	int64_t version;
 
 	if (pg_call_err(k->call) != OK)
-		return again(k, ask_version, "PostgreSQL",
-		    pg_call_message(k->call));
+		return again(
+		    k, ask_version, "PostgreSQL", pg_call_message(k->call));
 	version = pg_int(k->call, 0, 0);
-	/* A newer one is fine: migrations keep one version of programs alive. */
+	/* A newer one is fine: migrations keep the last program alive. */
 	if (version < migrate_newest())
-		return unfit(k, "the database's schema is version %lld and "
-				"must be %d: run taskflowd --migrate first",
+		return unfit(k,
+		    "the database's schema is version %lld and "
+		    "must be %d: run taskflowd --migrate first",
 		    (long long)version, migrate_newest());
 	return FLOW_NEXT;
 }
@@ -198,14 +201,16 @@ check_policy(struct flow *f)
 		    redis_last_error(k->app->redis[k->server]));
 	policy = setting(redis_reply(k->policy, 0), "maxmemory-policy");
 	if (policy.len >= 7 && memcmp(policy.p, "allkeys", 7) == 0)
-		return unfit(k, "%s has maxmemory-policy %.*s, which can drop "
-				"queues: set noeviction%s",
+		return unfit(k,
+		    "%s has maxmemory-policy %.*s, which can drop "
+		    "queues: set noeviction%s",
 		    name, (int)policy.len, policy.p,
 		    k->server == PRIORITY_LOW ? " or volatile-ttl" : "");
 	if (k->server == PRIORITY_HIGH && !span_is(policy, "noeviction"))
-		return unfit(k, "redis-high has maxmemory-policy %.*s, which "
-				"can drop the leader's lock and heartbeats: "
-				"set noeviction",
+		return unfit(k,
+		    "redis-high has maxmemory-policy %.*s, which "
+		    "can drop the leader's lock and heartbeats: "
+		    "set noeviction",
 		    (int)policy.len, policy.p);
 	return FLOW_NEXT;
 }

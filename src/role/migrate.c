@@ -29,8 +29,8 @@ tell_wait(const char *why)
 int
 migrate(const struct conf *conf)
 {
-	const char *url = conf->pg_direct_url[0] != '\0' ? conf->pg_direct_url :
-							    conf->pg_url;
+	const char *url =
+	    conf->pg_direct_url[0] != '\0' ? conf->pg_direct_url : conf->pg_url;
 	char err[512];
 
 	if (!pg_migrate(url, sql_schema_name, sql_schema, sql_schema_count,

@@ -14,8 +14,14 @@ struct probe {
 	struct fault fault;
 };
 
-static const struct step livez_steps[] = { STEP(look_alive), STEP_LAST };
-static const struct step readyz_steps[] = { STEP(look_ready), STEP_LAST };
+static const struct step livez_steps[] = {
+	STEP(look_alive),
+	STEP_LAST,
+};
+static const struct step readyz_steps[] = {
+	STEP(look_ready),
+	STEP_LAST,
+};
 
 const struct flow_def livez_flow = {
 	.name = "livez",
@@ -64,8 +70,8 @@ look_ready(struct flow *f)
 		return FLOW_END;
 	return flow_check(f,
 	    fault_set(&p->fault, ERR_UNAVAILABLE, "", "%s",
-		app->state == APP_STARTING ? "waiting for the servers" :
-					     "draining"));
+		app->state == APP_STARTING ? "waiting for the servers"
+					   : "draining"));
 }
 
 static void

@@ -55,11 +55,22 @@ struct status {
 static flow_step ask_pg, ask_queue, take_queue, ask_cluster, take_cluster;
 static void probe_end(struct flow *, enum err);
 
-static const struct step pg_steps[] = { STEP(ask_pg), STEP_LAST };
-static const struct step low_steps[] = { STEP(ask_queue), STEP(take_queue),
-	STEP_LAST };
-static const struct step high_steps[] = { STEP(ask_queue), STEP(take_queue),
-	STEP(ask_cluster), STEP(take_cluster), STEP_LAST };
+static const struct step pg_steps[] = {
+	STEP(ask_pg),
+	STEP_LAST,
+};
+static const struct step low_steps[] = {
+	STEP(ask_queue),
+	STEP(take_queue),
+	STEP_LAST,
+};
+static const struct step high_steps[] = {
+	STEP(ask_queue),
+	STEP(take_queue),
+	STEP(ask_cluster),
+	STEP(take_cluster),
+	STEP_LAST,
+};
 
 static const struct flow_def probe_flows[PARTS] = {
 	[PART_PG] = { "probe_pg", sizeof(struct probe), pg_steps, probe_end },
@@ -157,8 +168,11 @@ probe_end(struct flow *f, enum err err)
 static flow_step ask_parts, wait_for_parts;
 static void status_end(struct flow *, enum err);
 
-static const struct step status_steps[] = { STEP(ask_parts),
-	STEP(wait_for_parts), STEP_LAST };
+static const struct step status_steps[] = {
+	STEP(ask_parts),
+	STEP(wait_for_parts),
+	STEP_LAST,
+};
 
 const struct flow_def status_flow = {
 	.name = "status",

@@ -136,8 +136,7 @@ void
 pg_note_error(struct pg *pg, const char *text)
 {
 	if (text != pg->last_error)
-		snprintf(
-		    pg->last_error, sizeof(pg->last_error), "%s", text);
+		snprintf(pg->last_error, sizeof(pg->last_error), "%s", text);
 	pg->last_error[strcspn(pg->last_error, "\n")] = '\0';
 }
 
@@ -162,8 +161,8 @@ pg_conn_changed(struct pg *pg)
 
 /* ---- calls ---- */
 void
-pg_finish(struct pg_call *c, enum err err, const char *sqlstate,
-    const char *message)
+pg_finish(
+    struct pg_call *c, enum err err, const char *sqlstate, const char *message)
 {
 	c->state = CALL_DONE;
 	c->err = err;
@@ -277,7 +276,7 @@ expire_queue(struct pg *pg, struct call_list *l, int64_t now)
 {
 	struct pg_call *c, *next;
 
-	TAILQ_FOREACH_SAFE(c, l, link, next) {
+	TAILQ_FOREACH_SAFE (c, l, link, next) {
 		if (c->deadline_us > now)
 			continue;
 		TAILQ_REMOVE(l, c, link);
@@ -350,8 +349,8 @@ dispatch_class(struct pg *pg, enum pg_class class)
 	struct pg_conn *conn;
 
 	while (pg->active[class] < pg->limit[class] &&
-	       (!TAILQ_EMPTY(&pg->parts[class]) ||
-		   !TAILQ_EMPTY(&pg->waiting[class]))) {
+	    (!TAILQ_EMPTY(&pg->parts[class]) ||
+		!TAILQ_EMPTY(&pg->waiting[class]))) {
 		conn = idle_conn(pg);
 		if (conn == NULL)
 			return;

@@ -38,7 +38,7 @@ static const struct step connect_steps[] = {
 	STEP(resolve_host),
 	STEP(start_login),
 	STEP(await_login),
-	STEP_LAST
+	STEP_LAST,
 };
 
 static const struct flow_def connect_flow = {
@@ -235,9 +235,10 @@ connect_end(struct flow *f, enum err err)
 		return;
 	}
 	why = c->pgc != NULL ? PQerrorMessage(c->pgc) : "";
-	conn_lost(c, err == ERR_TIMEOUT ? "no answer while logging in" :
-		     why[0] != '\0'     ? why :
-					  "cannot look up the host name");
+	conn_lost(c,
+	    err == ERR_TIMEOUT   ? "no answer while logging in"
+		: why[0] != '\0' ? why
+				 : "cannot look up the host name");
 }
 
 /* ---- a segment ---- */
@@ -300,7 +301,7 @@ read_results(struct pg_conn *c)
 			PQclear(r);
 			segment_over(c);
 		} else if (c->segment.answered >= c->segment.ngroups ||
-			   PQstatus(c->pgc) == CONNECTION_BAD) {
+		    PQstatus(c->pgc) == CONNECTION_BAD) {
 			PQclear(r);
 			conn_lost(c, PQerrorMessage(c->pgc));
 		} else {

@@ -105,8 +105,8 @@ apply_next(PGconn *pgc, const char *const *names, const char *const *sqls,
 }
 
 static bool
-apply_all(PGconn *pgc, const char *const *names, const char *const *sqls,
-    int n, void (*told)(int, const char *), char *err, size_t size)
+apply_all(PGconn *pgc, const char *const *names, const char *const *sqls, int n,
+    void (*told)(int, const char *), char *err, size_t size)
 {
 	char what[128];
 	int version = 0, rc;
@@ -138,9 +138,9 @@ await_server(const char *url, void (*waits)(const char *))
 		if (ping != PQPING_REJECT && ping != PQPING_NO_RESPONSE)
 			return;
 		if (!told)
-			waits(ping == PQPING_REJECT ?
-				"the server is starting up" :
-				"the server does not answer");
+			waits(ping == PQPING_REJECT
+				? "the server is starting up"
+				: "the server does not answer");
 		told = true;
 		pause.tv_nsec = ms * 1000000;
 		nanosleep(&pause, NULL);

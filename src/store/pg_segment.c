@@ -13,11 +13,11 @@
 
 /* What a SQLSTATE means for the calls of the segment. */
 enum refusal {
-	REFUSED_DATA,	     /* some row is bad: find it */
-	REFUSED_TRY_AGAIN,   /* deadlock, serialization: the same again */
-	REFUSED_TIMEOUT,     /* ran too long, rolled back */
+	REFUSED_DATA, /* some row is bad: find it */
+	REFUSED_TRY_AGAIN, /* deadlock, serialization: the same again */
+	REFUSED_TIMEOUT, /* ran too long, rolled back */
 	REFUSED_UNAVAILABLE, /* the server is in no state to serve */
-	REFUSED_BUG	     /* our statement is wrong */
+	REFUSED_BUG /* our statement is wrong */
 };
 
 void
@@ -57,8 +57,9 @@ segment_add(struct pg_segment *s, struct pg_call *c)
 
 	assert(c->col == 0 && c->rows > 0);
 	assert(c->stmt->batched || c->rows == 1);
-	if (s->ncalls > 0 && (s->rows + c->rows > SEGMENT_MAX_ROWS ||
-				 s->bytes + c->enc.len > SEGMENT_MAX_BYTES))
+	if (s->ncalls > 0 &&
+	    (s->rows + c->rows > SEGMENT_MAX_ROWS ||
+		s->bytes + c->enc.len > SEGMENT_MAX_BYTES))
 		return false;
 	g = group_of(s, c->stmt);
 	if (g == NULL)
@@ -168,7 +169,7 @@ batched_params(struct pg_group *g, struct buf *cols, struct params *p)
 
 	for (i = 0; i < stmt->ncols; i++)
 		array_begin(&cols[i], stmt->cols[i], g->rows);
-	TAILQ_FOREACH(c, &g->calls, link)
+	TAILQ_FOREACH (c, &g->calls, link)
 		deal(c, cols, &bounds);
 	for (i = 0; i < stmt->ncols; i++)
 		add_param(p, pg_type_array_oid(stmt->cols[i]), cols[i].data,
@@ -255,7 +256,7 @@ distribute(struct pg_group *g)
 	shared->res = g->res;
 	shared->refs = 1;
 	g->res = NULL;
-	TAILQ_FOREACH_SAFE(c, &g->calls, link, next) {
+	TAILQ_FOREACH_SAFE (c, &g->calls, link, next) {
 		TAILQ_REMOVE(&g->calls, c, link);
 		c->result = shared;
 		shared->refs++;

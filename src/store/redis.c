@@ -121,8 +121,8 @@ reply_error(const char *text)
 	size_t i;
 
 	for (i = 0; i < NELEM(known); i++)
-		if (strncmp(text, known[i].prefix,
-			strlen(known[i].prefix)) == 0)
+		if (strncmp(text, known[i].prefix, strlen(known[i].prefix)) ==
+		    0)
 			return known[i].err;
 	return ERR_INTERNAL;
 }
@@ -190,8 +190,7 @@ redis_on_reply(redisAsyncContext *ac, void *reply, void *arg)
 		return;
 	c->err = first_error(c);
 	if (c->err == ERR_INTERNAL)
-		log_error("redis", "command refused",
-		    KV_STR("server", r->name),
+		log_error("redis", "command refused", KV_STR("server", r->name),
 		    KV_STR("err", ((redisReply *)reply)->str));
 	rcall_finish(c, c->err);
 }

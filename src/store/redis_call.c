@@ -179,8 +179,8 @@ reply_copy(struct arena *a, const redisReply *from, struct reply *to)
 	case REDIS_REPLY_STRING:
 	case REDIS_REPLY_STATUS:
 	case REDIS_REPLY_ERROR:
-		to->type = from->type == REDIS_REPLY_ERROR ? REPLY_ERROR :
-							     REPLY_STR;
+		to->type =
+		    from->type == REDIS_REPLY_ERROR ? REPLY_ERROR : REPLY_STR;
 		to->str.p = arena_dup(a, from->str, (size_t)from->len);
 		to->str.len = (size_t)from->len;
 		break;

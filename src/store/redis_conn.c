@@ -33,7 +33,8 @@ static void on_event(struct loop_watch *, int what);
 static void on_flush(struct loop_task *);
 static void on_timer(struct loop_timer *);
 
-static flow_step resolve_host, start_connect, await_connect, log_in, check_login;
+static flow_step resolve_host, start_connect, await_connect, log_in,
+    check_login;
 static void connect_end(struct flow *, enum err);
 
 static const struct step connect_steps[] = {
@@ -42,7 +43,7 @@ static const struct step connect_steps[] = {
 	STEP(await_connect),
 	STEP(log_in),
 	STEP(check_login),
-	STEP_LAST
+	STEP_LAST,
 };
 
 static const struct flow_def connect_flow = {
@@ -95,8 +96,9 @@ gone_down(struct redis *r)
 	if (r->closing || r->told_down)
 		return;
 	r->told_down = true;
-	log_warn("redis", was_up ? "connection lost, trying again" :
-				   "cannot connect, trying again",
+	log_warn("redis",
+	    was_up ? "connection lost, trying again"
+		   : "cannot connect, trying again",
 	    KV_STR("server", r->name), KV_STR("err", r->last_error));
 }
 
@@ -152,8 +154,7 @@ add_write(void *arg)
 	if (connected && !r->flushing)
 		loop_soon(r->loop, &r->flush);
 	else
-		watch_set(
-		    &r->watch, r->ac->c.fd, r->watch.what | WATCH_WRITE);
+		watch_set(&r->watch, r->ac->c.fd, r->watch.what | WATCH_WRITE);
 }
 
 static void
@@ -259,8 +260,8 @@ start_connect(struct flow *f)
 	redisAsyncContext *ac;
 
 	redis_note_error(r, "no answer while connecting");
-	ac = k->addr != NULL ? redisAsyncConnect(k->addr, r->addr.port) :
-			       redisAsyncConnectUnix(r->addr.path);
+	ac = k->addr != NULL ? redisAsyncConnect(k->addr, r->addr.port)
+			     : redisAsyncConnectUnix(r->addr.path);
 	if (ac == NULL || ac->err != 0) {
 		redis_note_error(r, ac == NULL ? "no memory" : ac->errstr);
 		if (ac != NULL)
@@ -320,8 +321,8 @@ log_in(struct flow *f)
 	redisEnableKeepAlive(&r->ac->c);
 	redis_note_error(r, "no answer while logging in");
 	if (a->user != NULL)
-		redisAsyncCommand(r->ac, on_login_reply, NULL,
-		    "AUTH %s %s", a->user, a->password);
+		redisAsyncCommand(r->ac, on_login_reply, NULL, "AUTH %s %s",
+		    a->user, a->password);
 	else if (a->password != NULL)
 		redisAsyncCommand(
 		    r->ac, on_login_reply, NULL, "AUTH %s", a->password);
@@ -372,7 +373,7 @@ redis_watch_deadlines(struct redis *r)
 
 	/* Calls are answered in order: the first one tells how the server is,
 	 * but later ones may have shorter patience. */
-	TAILQ_FOREACH(c, &r->calls, link) {
+	TAILQ_FOREACH (c, &r->calls, link) {
 		if (c->deadline_us < first)
 			first = c->deadline_us;
 		if (c->timeout_ms <= r->timeout_ms)
@@ -390,7 +391,7 @@ overdue(const struct redis *r)
 	int64_t now = clock_mono_us();
 	const struct redis_call *c;
 
-	TAILQ_FOREACH(c, &r->calls, link)
+	TAILQ_FOREACH (c, &r->calls, link)
 		if (c->deadline_us <= now)
 			return true;
 	return false;

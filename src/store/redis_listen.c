@@ -27,8 +27,9 @@ on_message(redisAsyncContext *ac, void *reply, void *arg)
 	if (r == NULL || r->type != REDIS_REPLY_ARRAY || r->elements != 3)
 		return;
 	if (r->element[2]->type == REDIS_REPLY_STRING)
-		l->fn(l->arg, (struct span){ r->element[2]->str,
-				  (size_t)r->element[2]->len });
+		l->fn(l->arg,
+		    (struct span){
+			r->element[2]->str, (size_t)r->element[2]->len });
 }
 
 static void
@@ -63,7 +64,7 @@ listeners_drop(struct redis *r)
 {
 	struct redis_listener *l;
 
-	TAILQ_FOREACH(l, &r->listeners, link)
+	TAILQ_FOREACH (l, &r->listeners, link)
 		if (l->conn->state == REDIS_UP)
 			rconn_drop(l->conn, "the other connection was lost");
 }

@@ -57,8 +57,10 @@ number(const char *s, long max, int *ret)
 static bool
 bad(char *err, size_t size, const char *why)
 {
-	snprintf(err, size, "%s; expected redis://[user:password@]host:port"
-	    "[/db] or unix:///path[?db=N&password=...]", why);
+	snprintf(err, size,
+	    "%s; expected redis://[user:password@]host:port"
+	    "[/db] or unix:///path[?db=N&password=...]",
+	    why);
 	return false;
 }
 
@@ -78,7 +80,7 @@ parse_unix(struct redis_addr *a, const char *s, char *err, size_t size)
 		if (n > 9 && strncmp(p, "password=", 9) == 0)
 			a->password = decode(p + 9, n - 9);
 		else if (n <= 3 || strncmp(p, "db=", 3) != 0 ||
-			 sscanf(p + 3, "%d", &a->db) != 1)
+		    sscanf(p + 3, "%d", &a->db) != 1)
 			return bad(err, size, "unknown parameter");
 	}
 	return true;
@@ -113,8 +115,8 @@ parse_tcp(struct redis_addr *a, const char *s, char *err, size_t size)
 	slash = strchr(host, '/');
 	if (slash != NULL) {
 		*slash = '\0';
-		ok = ok && (slash[1] == '\0' ||
-			       number(slash + 1, 1000000, &a->db));
+		ok = ok &&
+		    (slash[1] == '\0' || number(slash + 1, 1000000, &a->db));
 	}
 	colon = strrchr(host, ':');
 	if (colon != NULL && strchr(colon, ']') == NULL) {

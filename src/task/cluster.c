@@ -29,8 +29,8 @@ heartbeat_key(char buf[HEARTBEAT_KEY_SIZE], const struct id *worker)
 }
 
 struct redis_call *
-worker_beat(struct redis *r, const struct id *worker, const char *json,
-    int64_t ttl_ms)
+worker_beat(
+    struct redis *r, const struct id *worker, const char *json, int64_t ttl_ms)
 {
 	struct redis_call *c = redis_call_new(r);
 	char key[HEARTBEAT_KEY_SIZE];

@@ -48,8 +48,8 @@ queue_push(struct redis *r, const char *queue, const struct id *ids, size_t n,
 }
 
 struct redis_call *
-queue_wait(struct redis *r, const char *queue, const struct id *worker,
-    int seconds)
+queue_wait(
+    struct redis *r, const char *queue, const struct id *worker, int seconds)
 {
 	struct redis_call *c = redis_call_new(r);
 	char from[QUEUE_KEY_SIZE], to[PROCESSING_KEY_SIZE], secs[16];
@@ -61,8 +61,8 @@ queue_wait(struct redis *r, const char *queue, const struct id *worker,
 }
 
 struct redis_call *
-queue_take(struct redis *r, const char *queue, const struct id *worker,
-    size_t n)
+queue_take(
+    struct redis *r, const char *queue, const struct id *worker, size_t n)
 {
 	struct redis_call *c = redis_call_new(r);
 	char from[QUEUE_KEY_SIZE], to[PROCESSING_KEY_SIZE];
@@ -76,8 +76,8 @@ queue_take(struct redis *r, const char *queue, const struct id *worker,
 
 /* One LREM an id: processing lists are short, so each is a short scan. */
 struct redis_call *
-queue_remove(struct redis *r, const struct id *worker, const struct id *ids,
-    size_t n)
+queue_remove(
+    struct redis *r, const struct id *worker, const struct id *ids, size_t n)
 {
 	struct redis_call *c = redis_call_new(r);
 	char key[PROCESSING_KEY_SIZE];
@@ -111,8 +111,8 @@ queue_give_back(struct redis *r, const char *queue, const struct id *worker,
 }
 
 struct redis_call *
-queue_restore(struct redis *r, const struct id *worker, const struct id *ids,
-    size_t n)
+queue_restore(
+    struct redis *r, const struct id *worker, const struct id *ids, size_t n)
 {
 	struct redis_call *c = redis_call_new(r);
 	char key[PROCESSING_KEY_SIZE];
@@ -210,8 +210,7 @@ queue_ids(const struct reply *rep, struct id *ret, size_t max)
 		return max > 0 && id_parse(rep->str.p, rep->str.len, ret);
 	for (i = 0; rep->type == REPLY_ARRAY && i < rep->n && n < max; i++)
 		if (rep->elem[i].type == REPLY_STR &&
-		    id_parse(rep->elem[i].str.p, rep->elem[i].str.len,
-			&ret[n]))
+		    id_parse(rep->elem[i].str.p, rep->elem[i].str.len, &ret[n]))
 			n++;
 	return n;
 }

@@ -72,8 +72,8 @@ task_may_move(enum task_status from, enum task_status to)
 const char *
 task_event_name(enum task_event e)
 {
-	return e >= EVENT_CREATED && e < NELEM(event_names) ? event_names[e] :
-							      "?";
+	return e >= EVENT_CREATED && e < NELEM(event_names) ? event_names[e]
+							    : "?";
 }
 
 const char *

@@ -11,8 +11,8 @@ static const struct pg_stmt insert_stmt = {
 	.class = PG_WRITE,
 	.batched = true,
 	.ncols = 11,
-	.cols = { PG_UUID, PG_UUID, PG_TEXT, PG_TEXT, PG_INT2, PG_INT4,
-	    PG_INT8, PG_TIME, PG_INT8, PG_TEXT, PG_JSON },
+	.cols = { PG_UUID, PG_UUID, PG_TEXT, PG_TEXT, PG_INT2, PG_INT4, PG_INT8,
+	    PG_TIME, PG_INT8, PG_TEXT, PG_JSON },
 };
 static const struct pg_stmt claim_stmt = {
 	.name = "task_claim",
@@ -30,8 +30,8 @@ static const struct pg_stmt settle_stmt = {
 	.batched = true,
 	.bounds = 1,
 	.ncols = 10,
-	.cols = { PG_UUID, PG_INT4, PG_UUID, PG_INT2, PG_INT2, PG_INT8,
-	    PG_INT4, PG_INT4, PG_JSON, PG_TEXT },
+	.cols = { PG_UUID, PG_INT4, PG_UUID, PG_INT2, PG_INT2, PG_INT8, PG_INT4,
+	    PG_INT4, PG_JSON, PG_TEXT },
 };
 static const struct pg_stmt stale_stmt = {
 	.name = "task_stale",
@@ -116,8 +116,8 @@ tasks_inserted(const struct pg_call *c, size_t i, struct task_accepted *ret)
 
 /* ---- working ---- */
 struct pg_call *
-tasks_claim(struct pg *pg, const struct id *worker, const struct id *ids,
-    size_t n)
+tasks_claim(
+    struct pg *pg, const struct id *worker, const struct id *ids, size_t n)
 {
 	struct pg_call *c = pg_call_new(pg, &claim_stmt);
 	size_t i;

@@ -158,8 +158,8 @@ tasks_recover(struct pg *pg, const struct id *worker, const struct id *ids,
 }
 
 void
-tasks_recovered(const struct pg_call *c, int row, size_t *ret_input,
-    struct task_ref *ret)
+tasks_recovered(
+    const struct pg_call *c, int row, size_t *ret_input, struct task_ref *ret)
 {
 	*ret_input = (size_t)pg_row_input(c, row);
 	ret->status = (enum task_status)pg_int(c, row, 0);
@@ -169,8 +169,8 @@ tasks_recovered(const struct pg_call *c, int row, size_t *ret_input,
 
 /* ---- walking ---- */
 struct pg_call *
-tasks_scan(struct pg *pg, const struct id *after, const struct id *upto,
-    int64_t limit)
+tasks_scan(
+    struct pg *pg, const struct id *after, const struct id *upto, int64_t limit)
 {
 	struct pg_call *c = pg_call_new(pg, &scan_stmt);
 
@@ -181,8 +181,8 @@ tasks_scan(struct pg *pg, const struct id *after, const struct id *upto,
 }
 
 bool
-tasks_scan_row(const struct pg_call *c, int row, struct task_ref *ret,
-    int64_t *ret_seen)
+tasks_scan_row(
+    const struct pg_call *c, int row, struct task_ref *ret, int64_t *ret_seen)
 {
 	memset(ret, 0, sizeof(*ret));
 	pg_uuid(c, row, 0, &ret->id);

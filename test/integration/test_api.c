@@ -27,9 +27,11 @@ post_waits_for_the_result(void **state)
 
 	(void)state;
 	assert_string_equal(str_of(http_json(&me), "status"), "COMPLETED");
-	assert_string_equal(raw_of("result"), "{\"name\":\"a\",\"attempt\":1}\n");
+	assert_string_equal(
+	    raw_of("result"), "{\"name\":\"a\",\"attempt\":1}\n");
 	assert_string_equal(http_header(&me, "Preference-Applied"), "wait=60");
-	assert_string_equal(http_header(&me, "Location"), text("/tasks/%s", id));
+	assert_string_equal(
+	    http_header(&me, "Location"), text("/tasks/%s", id));
 	all_ended();
 }
 
@@ -42,13 +44,11 @@ a_wait_that_is_over_tells_how_far_it_is(void **state)
 	hold("b", 1);
 	id = accept_with(JSON_TYPE "Prefer: wait=1\r\n",
 	    "{\"type\":\"ledger\",\"payload\":\"b\"}", 202);
-	assert_string_not_equal(
-	    str_of(http_json(&me), "status"), "COMPLETED");
+	assert_string_not_equal(str_of(http_json(&me), "status"), "COMPLETED");
 	assert_int_equal(http_call(&me, "GET", text("/tasks/%s", id),
 			     "Prefer: wait=1\r\n", NULL),
 	    200);
-	assert_string_not_equal(
-	    str_of(http_json(&me), "status"), "COMPLETED");
+	assert_string_not_equal(str_of(http_json(&me), "status"), "COMPLETED");
 	release("b", 1);
 	UNTIL(http_call(&me, "GET", text("/tasks/%s", id),
 		  "Prefer: wait=60\r\n", NULL) == 200 &&
@@ -68,8 +68,7 @@ page_of(struct http *h, const char *query, char next[ID_SIZE], int *count)
 	if (http_call(h, "GET", text("/tasks?%s", query), NULL, NULL) != 200)
 		fail_msg("%s: %d %s", query, h->status, h->body);
 	*count = 0;
-	cJSON_ArrayForEach(item,
-	    cJSON_GetObjectItem(http_json(h), "items"))
+	cJSON_ArrayForEach(item, cJSON_GetObjectItem(http_json(h), "items"))
 	{
 		strcat(ids, cJSON_GetObjectItem(item, "id")->valuestring);
 		strcat(ids, " ");
@@ -113,8 +112,8 @@ a_list_is_read_by_pages(void **state)
 	(void)state;
 	tables_clear();
 	for (i = 0; i < 25; i++)
-		submit(i % 5 == 0 ? "fail" : "noop", "null",
-		    "\"max_attempts\":1");
+		submit(
+		    i % 5 == 0 ? "fail" : "noop", "null", "\"max_attempts\":1");
 	all_ended();
 	for (i = 25; i-- > 0;) {
 		strcat(strcat(want, ledger_id(i)), " ");
@@ -161,18 +160,16 @@ tasks_of_another_user_are_not_there(void **state)
 	(void)state;
 	task_wait(id);
 	client_user(&other, me.port, "other");
-	assert_int_equal(http_call(&other, "GET", text("/tasks/%s", id), NULL,
-			     NULL),
-	    404);
-	assert_int_equal(http_call(&other, "GET",
-			     text("/tasks/%s/events", id), NULL, NULL),
+	assert_int_equal(
+	    http_call(&other, "GET", text("/tasks/%s", id), NULL, NULL), 404);
+	assert_int_equal(
+	    http_call(&other, "GET", text("/tasks/%s/events", id), NULL, NULL),
 	    404);
 	ids = page_of(&other, "limit=10", next, &count);
 	assert_int_equal(count, 0);
 	free(ids);
-	assert_int_equal(http_call(&me, "GET", text("/tasks/%s", id), NULL,
-			     NULL),
-	    200);
+	assert_int_equal(
+	    http_call(&me, "GET", text("/tasks/%s", id), NULL, NULL), 200);
 	http_fini(&other);
 	all_ended();
 }
@@ -380,15 +377,18 @@ users_have_their_rules(void **state)
 		const char *path, *body;
 		int status;
 	} cases[] = {
-		{ "/users", "{\"email\":\"me@example.org\",\"password\":"
-			    "\"12345678\"}", 422 },
+		{ "/users",
+		    "{\"email\":\"me@example.org\",\"password\":"
+		    "\"12345678\"}",
+		    422 },
 		{ "/users", "{\"email\":\"x\",\"password\":\"12345678\"}",
 		    422 },
 		{ "/users", "{\"email\":\"y@example.org\",\"password\":\"1\"}",
 		    422 },
 		{ "/login", "{\"username\":\"me\",\"password\":\"wrong!!!\"}",
 		    401 },
-		{ "/login", "{\"username\":\"nobody\",\"password\":\"12345678\"}",
+		{ "/login",
+		    "{\"username\":\"nobody\",\"password\":\"12345678\"}",
 		    401 },
 		{ "/login", "{\"password\":\"12345678\"}", 422 },
 	};
@@ -399,8 +399,8 @@ users_have_their_rules(void **state)
 	(void)state;
 	http_init(&h, me.port);
 	for (i = 0; i < NELEM(cases); i++) {
-		status = http_call(&h, "POST", cases[i].path, JSON_TYPE,
-		    cases[i].body);
+		status = http_call(
+		    &h, "POST", cases[i].path, JSON_TYPE, cases[i].body);
 		/* Taken is a conflict of resources: 409. */
 		if (i == 0 ? status != 409 : status != cases[i].status)
 			fail_msg("%s %s: %d %s", cases[i].path, cases[i].body,

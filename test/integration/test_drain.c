@@ -11,9 +11,7 @@
 /* One handler at a time, so that most claimed tasks wait for their handler. */
 static const char base_conf[] = SHORT_TIMES
     "concurrency = 4\n"
-    "shutdown_timeout = 60s\n"
-    LEDGER_CONF
-    "[handler one]\n"
+    "shutdown_timeout = 60s\n" LEDGER_CONF "[handler one]\n"
     "command = @TOP@/test/integration/ledger.sh @HOME@/ledger @HOME@/hold\n"
     "concurrency = 1\n";
 
@@ -73,8 +71,8 @@ unstarted_tasks_go_back_to_the_head_in_order(void **state)
 	assert_int_equal(tasks_with("QUEUED"), BACKLOG - 1);
 	for (i = 1; i < 4; i++) {
 		assert_int_equal(task_attempt(ids[i]), 0);
-		assert_string_equal(task_events(ids[i]),
-		    "CREATED/0 PICKED_UP/1 RELEASED/1");
+		assert_string_equal(
+		    task_events(ids[i]), "CREATED/0 PICKED_UP/1 RELEASED/1");
 	}
 	release("n0", 1);
 	UNTIL(!part_runs("worker-1"));

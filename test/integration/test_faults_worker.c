@@ -32,7 +32,8 @@ a_killed_workers_task_runs_again(void **state)
 	part_start("worker-1");
 	task_wait(id);
 	assert_string_equal(str_of(http_json(&me), "status"), "COMPLETED");
-	assert_string_equal(raw_of("result"), "{\"name\":\"a\",\"attempt\":2}\n");
+	assert_string_equal(
+	    raw_of("result"), "{\"name\":\"a\",\"attempt\":2}\n");
 	assert_int_equal(int_of(http_json(&me), "attempts_used"), 2);
 	assert_string_equal(task_events(id),
 	    "CREATED/0 PICKED_UP/1 RECOVERED/1 PICKED_UP/2 COMPLETED/2");
@@ -48,8 +49,8 @@ the_last_attempt_dies_with_its_worker(void **state)
 
 	(void)state;
 	hold("b", 1);
-	id = submit("ledger", "\"b\"",
-	    "\"max_attempts\":1,\"priority\":\"high\"");
+	id = submit(
+	    "ledger", "\"b\"", "\"max_attempts\":1,\"priority\":\"high\"");
 	UNTIL(runs_of(id) == 1);
 	worker = worker_of(id);
 	part_kill("worker-1");
@@ -75,12 +76,12 @@ a_killed_workers_backlog_goes_on(void **state)
 	tables_clear();
 	hold("c", 1);
 	for (i = 0; i < 4; i++)
-		submit("ledger", "\"c\"", i % 2 == 0 ? NULL :
-					       "\"priority\":\"high\"");
+		submit("ledger", "\"c\"",
+		    i % 2 == 0 ? NULL : "\"priority\":\"high\"");
 	UNTIL(tasks_with("IN_PROGRESS") == 4);
 	for (i = 0; i < 100; i++)
-		submit("echo", text("%d", i), i % 2 == 0 ? NULL :
-					"\"priority\":\"high\"");
+		submit("echo", text("%d", i),
+		    i % 2 == 0 ? NULL : "\"priority\":\"high\"");
 	part_kill("worker-1");
 	part_start("worker-2");
 	all_ended();
@@ -189,14 +190,14 @@ a_late_result_is_refused_while_another_runs(void **state)
 	assert_true(runs_as(id, 2));
 	release("d", 2);
 	task_wait(id);
-	assert_string_equal(raw_of("result"), "{\"name\":\"d\",\"attempt\":2}\n");
+	assert_string_equal(
+	    raw_of("result"), "{\"name\":\"d\",\"attempt\":2}\n");
 	assert_string_equal(task_events(id),
 	    "CREATED/0 PICKED_UP/1 RECOVERED/1 PICKED_UP/2 STALE_RESULT/1 "
 	    "COMPLETED/2");
-	assert_string_equal(
-	    sql("SELECT worker FROM taskflow.task_events "
-		"WHERE task_id = '%s' AND kind = 12",
-		id),
+	assert_string_equal(sql("SELECT worker FROM taskflow.task_events "
+				"WHERE task_id = '%s' AND kind = 12",
+				id),
 	    first);
 	goes_on_under_a_new_name(first);
 	all_ended();
@@ -219,7 +220,8 @@ a_late_result_is_refused_after_the_end(void **state)
 	    "STALE_RESULT/1");
 	task_get(id);
 	assert_string_equal(str_of(http_json(&me), "status"), "COMPLETED");
-	assert_string_equal(raw_of("result"), "{\"name\":\"e\",\"attempt\":2}\n");
+	assert_string_equal(
+	    raw_of("result"), "{\"name\":\"e\",\"attempt\":2}\n");
 	goes_on_under_a_new_name(first);
 	all_ended();
 }
@@ -243,7 +245,8 @@ a_late_result_is_refused_while_the_task_waits(void **state)
 	UNTIL(strstr(task_events(id), "STALE_RESULT") != NULL);
 	/* It is its own successor, under another name. */
 	assert_string_equal(str_of(task_get(id), "status"), "COMPLETED");
-	assert_string_equal(raw_of("result"), "{\"name\":\"f\",\"attempt\":2}\n");
+	assert_string_equal(
+	    raw_of("result"), "{\"name\":\"f\",\"attempt\":2}\n");
 	assert_string_not_equal(worker_of(id), first);
 	all_ended();
 	assert_int_equal(runs_of(id), 2);

@@ -23,7 +23,8 @@ completes(const char *type, const char *payload, const char *result)
 }
 
 static void
-fails(const char *type, const char *payload, const char *more, const char *error)
+fails(
+    const char *type, const char *payload, const char *more, const char *error)
 {
 	const char *id = submit(type, payload, more);
 	const cJSON *task = task_wait(id);
@@ -77,8 +78,8 @@ exec_failures(void **state)
 	(void)state;
 	id = submit("dataerr", "null", "\"max_attempts\":5");
 	assert_string_equal(str_of(task_wait(id), "status"), "FAILED");
-	assert_string_equal(str_of(http_json(&me), "error"),
-	    "exit status 65: bad data, sorry");
+	assert_string_equal(
+	    str_of(http_json(&me), "error"), "exit status 65: bad data, sorry");
 	assert_string_equal(task_events(id), "CREATED/0 PICKED_UP/1 FAILED/1");
 	id = submit("exit3", "null", "\"max_attempts\":2");
 	assert_string_equal(str_of(task_wait(id), "status"), "FAILED");
@@ -115,8 +116,8 @@ process_handlers(void **state)
 	assert_string_not_equal(raw_of("result"), pid);
 	id = submit("lines", "{\"do\":\"progress\"}", NULL);
 	task_wait(id);
-	assert_string_equal(task_events(id),
-	    "CREATED/0 PICKED_UP/1 PROGRESS/1 COMPLETED/1");
+	assert_string_equal(
+	    task_events(id), "CREATED/0 PICKED_UP/1 PROGRESS/1 COMPLETED/1");
 	all_ended();
 }
 
@@ -127,7 +128,8 @@ an_unknown_type_fails_for_good(void **state)
 
 	(void)state;
 	assert_string_equal(str_of(task_wait(id), "status"), "FAILED");
-	assert_non_null(strstr(str_of(http_json(&me), "error"), "nobody.knows"));
+	assert_non_null(
+	    strstr(str_of(http_json(&me), "error"), "nobody.knows"));
 	assert_string_equal(task_events(id), "CREATED/0 PICKED_UP/1 FAILED/1");
 	all_ended();
 }
@@ -169,8 +171,8 @@ a_large_payload_comes_through(void **state)
 	id = submit("cat", payload, NULL);
 	task_wait(id);
 	assert_string_equal(str_of(task_get(id), "status"), "COMPLETED");
-	assert_int_equal(strlen(cJSON_GetObjectItem(http_json(&me),
-			     "result")->valuestring),
+	assert_int_equal(
+	    strlen(cJSON_GetObjectItem(http_json(&me), "result")->valuestring),
 	    SIZE);
 	free(payload);
 	all_ended();
@@ -237,7 +239,8 @@ scheduled_tasks_do_not_begin_early(void **state)
 
 	(void)state;
 	for (i = 0; i < 10; i++)
-		submit("noop", "null", text("\"delay_seconds\":%d.%d", i % 3, i));
+		submit(
+		    "noop", "null", text("\"delay_seconds\":%d.%d", i % 3, i));
 	at = sql("SELECT to_char(now() AT TIME ZONE 'UTC' + '2 s'::interval, "
 		 "'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')");
 	id = submit("noop", "null",

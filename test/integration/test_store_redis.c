@@ -156,8 +156,7 @@ a_script_survives_a_script_flush(void **state)
 	for (i = 0; i < 4; i++) {
 		if (i == 2)
 			assert_int_equal(
-			    ask(command(r, "SCRIPT", "FLUSH", NULL), NULL),
-			    OK);
+			    ask(command(r, "SCRIPT", "FLUSH", NULL), NULL), OK);
 		c = redis_call_new(r);
 		redis_begin_script(c, &script, 1, 1);
 		redis_arg_str(c, "key\r\n");
@@ -202,13 +201,14 @@ a_restart_is_survived(void **state)
 
 	(void)state;
 	await_up(r);
-	shell("deploy/local/stack kill --dir %s redis-high 2>/dev/null", fx.dir);
+	shell(
+	    "deploy/local/stack kill --dir %s redis-high 2>/dev/null", fx.dir);
 	done = 0;
 	start_call(command(r, "PING", NULL, NULL), NULL);
 	turn_until(&done, 1, 30);
 	assert_int_equal(last_err, ERR_UNAVAILABLE);
-	shell("deploy/local/stack start --dir %s redis-high 2>/dev/null",
-	    fx.dir);
+	shell(
+	    "deploy/local/stack start --dir %s redis-high 2>/dev/null", fx.dir);
 	await_up(r);
 	assert_int_equal(ask(command(r, "PING", NULL, NULL), NULL), OK);
 	close_redis(r);
@@ -250,8 +250,8 @@ errors_are_told_apart(void **state)
 
 	(void)state;
 	await_up(r);
-	assert_int_equal(ask(command(r, "NONSENSE", NULL, NULL), NULL),
-	    ERR_INTERNAL);
+	assert_int_equal(
+	    ask(command(r, "NONSENSE", NULL, NULL), NULL), ERR_INTERNAL);
 	c = redis_call_new(r);
 	redis_cmd(c, "CONFIG", "SET", "maxmemory", "1", NULL);
 	assert_int_equal(ask(c, NULL), OK);
@@ -311,9 +311,9 @@ a_bad_address_is_refused(void **state)
 		"redis://127.0.0.1:99999", "redis://", "redis://h:1/x",
 		"rediss://127.0.0.1:1", "unix://relative",
 		"redis://u:%zz@h:1" };
-	struct redis_conf conf = { .name = "bad",
-		.timeout_ms = 1000,
-		.max_pending_bytes = 1024 };
+	struct redis_conf conf = {
+		.name = "bad", .timeout_ms = 1000, .max_pending_bytes = 1024
+	};
 	char err[256];
 	size_t i;
 
@@ -321,8 +321,8 @@ a_bad_address_is_refused(void **state)
 	for (i = 0; i < NELEM(bad); i++) {
 		conf.url = bad[i];
 		err[0] = '\0';
-		assert_null(redis_open(
-		    fx.loop, fx.threads, &conf, err, sizeof(err)));
+		assert_null(
+		    redis_open(fx.loop, fx.threads, &conf, err, sizeof(err)));
 		assert_true(strlen(err) > 10);
 	}
 }

@@ -14,8 +14,8 @@ static const char *const statuses[] = { "", "PENDING", "QUEUED", "IN_PROGRESS",
 static void
 log_in(struct http *h, const char *name)
 {
-	const char *body = text("{\"username\":\"%s\",\"password\":\"%s\"}", name,
-	    PASSWORD);
+	const char *body =
+	    text("{\"username\":\"%s\",\"password\":\"%s\"}", name, PASSWORD);
 
 	UNTIL(http_call(h, "POST", "/login", JSON_TYPE, body) == 200);
 	h->token = strdup(str_of(http_json(h), "token"));
@@ -157,11 +157,12 @@ is_final(const char *id)
 {
 	const cJSON *o;
 
-	if (http_call(&me, "GET", text("/tasks/%s", id),
-		"Prefer: wait=10\r\n", NULL) != 200)
+	if (http_call(&me, "GET", text("/tasks/%s", id), "Prefer: wait=10\r\n",
+		NULL) != 200)
 		return false;
 	o = http_json(&me);
-	return strstr("COMPLETED FAILED CANCELLED", str_of(o, "status")) != NULL;
+	return strstr("COMPLETED FAILED CANCELLED", str_of(o, "status")) !=
+	    NULL;
 }
 
 const cJSON *
@@ -183,10 +184,9 @@ task_events(const char *id)
 		fail_msg("GET events of %s: %d %s", id, me.status, me.body);
 	items = cJSON_GetObjectItemCaseSensitive(http_json(&me), "items");
 	line[0] = '\0';
-	cJSON_ArrayForEach(e, items)
-		n += (size_t)snprintf(line + n, sizeof(line) - n, "%s%s/%d",
-		    n > 0 ? " " : "", str_of(e, "event"),
-		    (int)int_of(e, "attempt"));
+	cJSON_ArrayForEach(e, items) n += (size_t)snprintf(line + n,
+	    sizeof(line) - n, "%s%s/%d", n > 0 ? " " : "", str_of(e, "event"),
+	    (int)int_of(e, "attempt"));
 	return line;
 }
 
@@ -212,8 +212,8 @@ task_is(const char *id, const char *status)
 int64_t
 task_attempt(const char *id)
 {
-	return sql_int("SELECT attempt FROM taskflow.tasks WHERE id = '%s'",
-	    id);
+	return sql_int(
+	    "SELECT attempt FROM taskflow.tasks WHERE id = '%s'", id);
 }
 
 int64_t

@@ -54,8 +54,7 @@ is_open(const struct http *h)
 {
 	char c;
 
-	return h->fd >= 0 &&
-	    recv(h->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+	return h->fd >= 0 && recv(h->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
 	    (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
@@ -138,8 +137,7 @@ read_head(struct http *h, int64_t give_up)
 {
 	char *end;
 
-	while (h->len == 0 ||
-	    (end = strstr(h->bytes, "\r\n\r\n")) == NULL)
+	while (h->len == 0 || (end = strstr(h->bytes, "\r\n\r\n")) == NULL)
 		if (!receive(h, give_up))
 			return false;
 	h->body = end + 4;
@@ -202,8 +200,9 @@ http_call(struct http *h, const char *method, const char *path,
 	if (body != NULL)
 		snprintf(length, sizeof(length), "Content-Length: %zu\r\n",
 		    body_len);
-	n = asprintf(&head, "%s %s HTTP/1.1\r\nHost: localhost\r\n%s%s%s%s%s\r\n",
-	    method, path, h->token != NULL ? "Authorization: Bearer " : "",
+	n = asprintf(&head,
+	    "%s %s HTTP/1.1\r\nHost: localhost\r\n%s%s%s%s%s\r\n", method, path,
+	    h->token != NULL ? "Authorization: Bearer " : "",
 	    h->token != NULL ? h->token : "", h->token != NULL ? "\r\n" : "",
 	    headers != NULL ? headers : "", length);
 	if (n < 0)

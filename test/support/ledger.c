@@ -224,8 +224,8 @@ check_runs(const struct entry *e, size_t n)
 		running = e[i].begins;
 		runs += e[i].begins;
 		if (runs > task_attempt(e[i].id))
-			fail_msg("%s ran more often than it was claimed",
-			    e[i].id);
+			fail_msg(
+			    "%s ran more often than it was claimed", e[i].id);
 	}
 }
 

@@ -45,8 +45,7 @@ end_program(pid_t pid, int signo)
 		pause_ms(5);
 	}
 	/* As the shell says it. */
-	return WIFEXITED(status) ? WEXITSTATUS(status) :
-				   128 + WTERMSIG(status);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 int
@@ -67,8 +66,8 @@ stack_script(const char *command, const char *arg, const char *more)
 	const char *argv[] = { the_stack.script, command, "--dir",
 		the_stack.dir, arg, arg != NULL ? more : NULL, NULL };
 
-	return end_program(
-	    begin_program(argv, stack_file("stack.out")), 0) == 0;
+	return end_program(begin_program(argv, stack_file("stack.out")), 0) ==
+	    0;
 }
 
 /* ---- what is known of a part ---- */

@@ -157,8 +157,8 @@ find_places(const char *name)
 		give_up("TASKFLOW_BIN is not there");
 	/* The user postgres has to get through. */
 	chmod(the_stack.home, 0755);
-	snprintf(the_stack.dir, sizeof(the_stack.dir), "%s/stack",
-	    the_stack.home);
+	snprintf(
+	    the_stack.dir, sizeof(the_stack.dir), "%s/stack", the_stack.home);
 	snprintf(the_stack.script, sizeof(the_stack.script),
 	    "%s/deploy/local/stack", the_stack.top);
 }
@@ -173,8 +173,7 @@ name_base(const char *roles)
 	for (; sscanf(roles, " %31[^=]=%d%n", word, &count, &n) == 2;
 	     roles += n)
 		for (i = 1; i <= count && nbase < PARTS_MAX; i++)
-			snprintf(base[nbase++], PART_SIZE, "%.31s-%d", word,
-			    i);
+			snprintf(base[nbase++], PART_SIZE, "%.31s-%d", word, i);
 }
 
 static void

@@ -28,8 +28,7 @@ ask(const char *statement)
 		    PQresultStatus(res) == PGRES_COMMAND_OK)
 			return res;
 		if (PQstatus(conn) == CONNECTION_OK || now_ms() > give_up)
-			fail_msg("%.200s: %s", statement,
-			    PQerrorMessage(conn));
+			fail_msg("%.200s: %s", statement, PQerrorMessage(conn));
 		PQclear(res);
 	}
 }
@@ -87,8 +86,8 @@ sql_int(const char *fmt, ...)
 static redisContext *
 connect_to(enum server s)
 {
-	const char *url = stack_env(s == HIGH ? "TASKFLOW_REDIS_HIGH_URL" :
-						"TASKFLOW_REDIS_LOW_URL");
+	const char *url = stack_env(
+	    s == HIGH ? "TASKFLOW_REDIS_HIGH_URL" : "TASKFLOW_REDIS_LOW_URL");
 	struct timeval limit = { 10, 0 };
 	char password[256], host[64];
 	redisContext *c;

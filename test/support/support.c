@@ -108,8 +108,7 @@ group_run(const struct group *g, int argc, char **argv)
 		tests[i].setup_func = set_up;
 	}
 	stack_open(g->name, g->roles, g->conf);
-	failed = _cmocka_run_group_tests(
-	    g->name, tests, g->ntests, NULL, NULL);
+	failed = _cmocka_run_group_tests(g->name, tests, g->ntests, NULL, NULL);
 	client_end();
 	store_end();
 	ledger_end();

@@ -16,10 +16,14 @@ struct events {
 static flow_step parse_events, read_events, look_for_task, check_task;
 static void events_end(struct flow *, enum err);
 
-static const struct step events_steps[] = { STEP(api_authenticate),
-	STEP(parse_events), STEP(read_events),
+static const struct step events_steps[] = {
+	STEP(api_authenticate),
+	STEP(parse_events),
+	STEP(read_events),
 	STEP(look_for_task), /* if there is no event: is there a task? */
-	STEP(check_task), STEP_LAST };
+	STEP(check_task),
+	STEP_LAST,
+};
 
 const struct flow_def events_flow = {
 	.name = "events",

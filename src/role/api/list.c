@@ -26,8 +26,12 @@ struct list {
 static flow_step parse_query, read_tasks;
 static void list_end(struct flow *, enum err);
 
-static const struct step list_steps[] = { STEP(api_authenticate),
-	STEP(parse_query), STEP(read_tasks), STEP_LAST };
+static const struct step list_steps[] = {
+	STEP(api_authenticate),
+	STEP(parse_query),
+	STEP(read_tasks),
+	STEP_LAST,
+};
 
 const struct flow_def list_flow = {
 	.name = "list",

@@ -27,8 +27,13 @@ struct login {
 static flow_step parse_login, find_user, check_password, make_token;
 static void login_end(struct flow *, enum err);
 
-static const struct step login_steps[] = { STEP(parse_login), STEP(find_user),
-	STEP(check_password), STEP(make_token), STEP_LAST };
+static const struct step login_steps[] = {
+	STEP(parse_login),
+	STEP(find_user),
+	STEP(check_password),
+	STEP(make_token),
+	STEP_LAST,
+};
 
 const struct flow_def login_flow = {
 	.name = "login",

@@ -6,9 +6,15 @@
 static flow_step find_id;
 static void show_end(struct flow *, enum err);
 
-static const struct step show_steps[] = { STEP(api_authenticate), STEP(find_id),
-	STEP(await_join), STEP(await_read), STEP(await_look),
-	STEP(await_settled), STEP_LAST };
+static const struct step show_steps[] = {
+	STEP(api_authenticate),
+	STEP(find_id),
+	STEP(await_join),
+	STEP(await_read),
+	STEP(await_look),
+	STEP(await_settled),
+	STEP_LAST,
+};
 
 const struct flow_def show_flow = {
 	.name = "show",

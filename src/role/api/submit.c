@@ -27,13 +27,19 @@ struct submit {
 static flow_step parse_draft, insert_task, note_accepted, announce, look_back;
 static void submit_end(struct flow *, enum err);
 
-static const struct step submit_steps[] = { STEP(api_authenticate),
-	STEP(parse_draft), STEP(insert_task), /* the promise */
+static const struct step submit_steps[] = {
+	STEP(api_authenticate),
+	STEP(parse_draft),
+	STEP(insert_task), /* the promise */
 	STEP(note_accepted),
 	STEP(await_join), /* before anybody can take the task */
 	STEP(announce), /* the shortcut */
-	STEP(look_back), STEP(await_settled), STEP(await_read),
-	STEP(await_look), STEP_LAST };
+	STEP(look_back),
+	STEP(await_settled),
+	STEP(await_read),
+	STEP(await_look),
+	STEP_LAST,
+};
 
 const struct flow_def submit_flow = {
 	.name = "submit",

@@ -21,9 +21,14 @@ static flow_step check_open, parse_user, hash_password, insert_user,
     check_taken;
 static void register_end(struct flow *, enum err);
 
-static const struct step register_steps[] = { STEP(check_open),
-	STEP(parse_user), STEP(hash_password), STEP(insert_user),
-	STEP(check_taken), STEP_LAST };
+static const struct step register_steps[] = {
+	STEP(check_open),
+	STEP(parse_user),
+	STEP(hash_password),
+	STEP(insert_user),
+	STEP(check_taken),
+	STEP_LAST,
+};
 
 const struct flow_def register_flow = {
 	.name = "register",

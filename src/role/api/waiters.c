@@ -80,9 +80,12 @@ struct look {
 static flow_step pause_look, ask_settled, wake_settled;
 static void look_end(struct flow *, enum err);
 
-static const struct step look_steps[] = { STEP(pause_look),
+static const struct step look_steps[] = {
+	STEP(pause_look),
 	STEP(ask_settled), /* again, until the round is over */
-	STEP(wake_settled), STEP_LAST };
+	STEP(wake_settled),
+	STEP_LAST,
+};
 
 static const struct flow_def look_flow = {
 	.name = "look",

@@ -25,13 +25,13 @@ static void elect_end(struct flow *, enum err);
 static const struct step elect_steps[] = {
 	STEP(ask_lease),
 	STEP(hear_lease),
-	STEP(ask_term),		/* elected: a new term */
+	STEP(ask_term), /* elected: a new term */
 	STEP(write_term),
 	STEP(tell_term),
 	STEP(pause_between),
-	STEP(resign),		/* when draining */
+	STEP(resign), /* when draining */
 	STEP(resigned),
-	STEP_LAST
+	STEP_LAST,
 };
 
 static const struct flow_def elect_flow = {
@@ -89,8 +89,8 @@ ask_lease(struct flow *f)
 	if (m->draining)
 		return flow_goto(f, resign);
 	k->sent_us = clock_mono_us();
-	k->lease = lease_take(m->app->redis[PRIORITY_HIGH], &m->id,
-	    m->app->conf->leader_ttl_ms);
+	k->lease = lease_take(
+	    m->app->redis[PRIORITY_HIGH], &m->id, m->app->conf->leader_ttl_ms);
 	return redis_try(k->lease, f);
 }
 
@@ -167,8 +167,7 @@ pause_between(struct flow *f)
 	if (!m->leading && ms > STANDBY_MS)
 		ms = STANDBY_MS;
 	flow_then(f, ask_lease);
-	return m->draining ? flow_again(f) :
-			     signal_wait(f, &m->elect_wake, ms);
+	return m->draining ? flow_again(f) : signal_wait(f, &m->elect_wake, ms);
 }
 
 /* A standby can take over at once. */

@@ -70,8 +70,8 @@ manager_start(struct app *app, char *err, size_t size)
 	duty_init(&m->schedule, m);
 	duty_init(&m->scan, m);
 	duty_init(&m->upkeep, m);
-	m->due_listener = redis_listen(
-	    app->redis[PRIORITY_HIGH], SIGNAL_DUE, on_due, m);
+	m->due_listener =
+	    redis_listen(app->redis[PRIORITY_HIGH], SIGNAL_DUE, on_due, m);
 	elect_start(m);
 	schedule_start(m);
 	scan_start(m);

@@ -1,11 +1,11 @@
 /*
  * Membership: which ids of a chunk stand in no list? The queues are read in
- * ranges, beginning where the last chunk left off: the walk goes in the order of
- * making, and so, nearly, do the lists, so that most chunks are found at once
- * and a list is not read whole for each. Then the processing lists of all
- * workers. What is found nowhere and is still QUEUED is pushed. Lists move while
- * they are read, so an id may be missed that is there: one too many does no
- * harm.
+ * ranges, beginning where the last chunk left off: the walk goes in the order
+ * of making, and so, nearly, do the lists, so that most chunks are found at
+ * once and a list is not read whole for each. Then the processing lists of all
+ * workers. What is found nowhere and is still QUEUED is pushed. Lists move
+ * while they are read, so an id may be missed that is there: one too many does
+ * no harm.
  */
 #include <stdlib.h>
 
@@ -17,7 +17,7 @@
 struct member {
 	struct part part;
 	struct idmap missing; /* id -> its ref */
-	size_t queue_at;      /* ref whose queue is read */
+	size_t queue_at; /* ref whose queue is read */
 	char queue[TASK_NAME_MAX + 1];
 	int64_t length, cursor, read;
 	struct redis_call *call, *dead;
@@ -36,16 +36,16 @@ static const struct step member_steps[] = {
 	STEP(next_queue),
 	STEP(hear_length),
 	STEP(read_range),
-	STEP(mark_range),	/* and the next range, and the next queue */
+	STEP(mark_range), /* and the next range, and the next queue */
 	STEP(list_workers),
 	STEP(list_dead),
 	STEP(next_worker),
 	STEP(mark_taken),
-	STEP(ask_again),	/* are they still QUEUED? */
+	STEP(ask_again), /* are they still QUEUED? */
 	STEP(keep_queued),
 	STEP(push),
 	STEP(pushed),
-	STEP_LAST
+	STEP_LAST,
 };
 
 static const struct flow_def member_flow = {
@@ -126,9 +126,9 @@ hear_length(struct flow *f)
 	/* A full walk begins with the oldest, at the head; a window's ids were
 	 * pushed last. */
 	if (r->pass == PASS_WINDOW || r->list_cursor > k->length)
-		r->list_cursor = k->length > 2 * CHUNK && r->pass == PASS_WINDOW ?
-		    k->length - 2 * CHUNK :
-		    0;
+		r->list_cursor = k->length > 2 * CHUNK && r->pass == PASS_WINDOW
+		    ? k->length - 2 * CHUNK
+		    : 0;
 	k->cursor = r->list_cursor;
 	return FLOW_NEXT;
 }
@@ -202,16 +202,16 @@ next_worker(struct flow *f)
 
 	if (k->workers == NULL) {
 		dead = redis_reply(k->dead, 0);
-		k->workers = arena_alloc(&f->arena,
-		    (alive->n + dead->n + 1) * sizeof(*k->workers));
+		k->workers = arena_alloc(
+		    &f->arena, (alive->n + dead->n + 1) * sizeof(*k->workers));
 		k->nworkers = queue_ids(alive, k->workers, alive->n);
 		k->nworkers +=
 		    queue_ids(dead, k->workers + k->nworkers, dead->n);
 	}
 	if (k->worker_at == k->nworkers || k->missing.used == 0)
 		return flow_goto(f, ask_again);
-	k->call = queue_processing(
-	    k->part.r->redis, &k->workers[k->worker_at++]);
+	k->call =
+	    queue_processing(k->part.r->redis, &k->workers[k->worker_at++]);
 	return redis_run(k->call, f);
 }
 
@@ -239,8 +239,8 @@ ask_again(struct flow *f)
 	for (i = 0; i < c->n; i++) /* in the order of making */
 		if (idmap_get(&k->missing, &c->refs[i].id) != NULL)
 			k->refs[k->nrefs++] = c->refs[i];
-	k->still = tasks_still_queued(
-	    k->part.r->manager->app->pg, k->refs, k->nrefs);
+	k->still =
+	    tasks_still_queued(k->part.r->manager->app->pg, k->refs, k->nrefs);
 	return pg_run(k->still, f);
 }
 

@@ -12,7 +12,7 @@ struct orphan {
 	struct part part;
 	struct redis_call *call;
 	struct id *workers; /* each of the chunk's once */
-	bool *gone;	    /* no heartbeat */
+	bool *gone; /* no heartbeat */
 	size_t nworkers, at;
 	struct id *ids;
 	size_t nids;
@@ -28,12 +28,12 @@ static void orphan_end(struct flow *, enum err);
 static const struct step orphan_steps[] = {
 	STEP(ask_alive),
 	STEP(note_gone),
-	STEP(next_gone),	/* a verdict on each */
+	STEP(next_gone), /* a verdict on each */
 	STEP(hear_verdict),
 	STEP(keep_queued),
 	STEP(push),
 	STEP(pushed),
-	STEP_LAST
+	STEP_LAST,
 };
 
 static const struct flow_def orphan_flow = {
@@ -109,8 +109,8 @@ next_gone(struct flow *f)
 		return FLOW_END;
 	if (!may_judge(m)) {
 		/* Their heartbeats may only be late: once more, then. */
-		want_full_pass(m, k->part.r->server,
-		    m->app->conf->heartbeat_ttl_ms);
+		want_full_pass(
+		    m, k->part.r->server, m->app->conf->heartbeat_ttl_ms);
 		return FLOW_END;
 	}
 	k->call = worker_verdict(high(f), &k->workers[k->at]);
@@ -137,8 +137,8 @@ hear_verdict(struct flow *f)
 	snprintf(reason, sizeof(reason), "its worker %s died", name);
 	log_warn("manager", "tasks of a dead worker were in no list",
 	    KV_ID("worker", worker), KV_INT("tasks", (int64_t)k->nids));
-	k->recover = tasks_recover(k->part.r->manager->app->pg, worker, k->ids,
-	    k->nids, reason);
+	k->recover = tasks_recover(
+	    k->part.r->manager->app->pg, worker, k->ids, k->nids, reason);
 	return pg_run(k->recover, f);
 }
 

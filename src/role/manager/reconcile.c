@@ -38,18 +38,18 @@ static void reconcile_end(struct flow *, enum err);
 static const struct step reconcile_steps[] = {
 	STEP(pause_between),
 	STEP(ask_epoch),
-	STEP(hear_epoch),	/* gone: rebuild */
-	STEP(plan),		/* else: is a pass due? */
-	STEP(walk_on),		/* the next ids along the primary key */
+	STEP(hear_epoch), /* gone: rebuild */
+	STEP(plan), /* else: is a pass due? */
+	STEP(walk_on), /* the next ids along the primary key */
 	STEP(sort_rows),
-	STEP(push_all),		/* rebuild: without asking, a queue at a time */
+	STEP(push_all), /* rebuild: without asking, a queue at a time */
 	STEP(pushed),
-	STEP(check_members),	/* else: those that stand in no list */
+	STEP(check_members), /* else: those that stand in no list */
 	STEP(check_workers),
 	STEP(look_further),
 	STEP(sweep_lists),
 	STEP(end_pass),
-	STEP_LAST
+	STEP_LAST,
 };
 
 static const struct flow_def reconcile_flow = {
@@ -165,7 +165,8 @@ rebuild(struct flow *f)
 	struct manager *m = r->manager;
 	int64_t ttl = m->app->conf->heartbeat_ttl_ms + HOLD_MARGIN_MS;
 
-	log_warn("manager", "the server has no data of ours: queues are rebuilt",
+	log_warn("manager",
+	    "the server has no data of ours: queues are rebuilt",
 	    KV_STR("server", task_priority_name(r->server)));
 	if (r->server == PRIORITY_HIGH)
 		m->hold_until_us = clock_mono_us() + ttl * US_PER_MS;
@@ -201,8 +202,7 @@ plan(struct flow *f)
 	if (now >= r->full_due_us ||
 	    r->generation != redis_generation(r->redis)) {
 		r->generation = redis_generation(r->redis);
-		r->full_due_us =
-		    now + conf->full_pass_interval_ms * US_PER_MS;
+		r->full_due_us = now + conf->full_pass_interval_ms * US_PER_MS;
 		begin(r, PASS_FULL, YOUNG_MS);
 	} else if (now >= r->window_due_us) {
 		begin(r, PASS_WINDOW, YOUNG_MS);
@@ -252,8 +252,8 @@ sort_rows(struct flow *f)
 	r->walked += (uint64_t)seen;
 	if (seen < CHUNK)
 		r->at = r->upto; /* that was the last chunk */
-	return r->pass == PASS_REBUILD ? FLOW_NEXT :
-					 flow_goto(f, check_members);
+	return r->pass == PASS_REBUILD ? FLOW_NEXT
+				       : flow_goto(f, check_members);
 }
 
 static enum flow_next

@@ -33,8 +33,8 @@ struct scanning {
 };
 
 static flow_step pause_between, list_workers, list_dead, ask_alive, find_dying,
-    pronounce, pronounced, look_into_list, recover_tasks, sort_tasks,
-    give_back, forget_rest, next_list, forget_old;
+    pronounce, pronounced, look_into_list, recover_tasks, sort_tasks, give_back,
+    forget_rest, next_list, forget_old;
 
 static const struct step scan_steps[] = {
 	STEP(pause_between),
@@ -42,16 +42,16 @@ static const struct step scan_steps[] = {
 	STEP(list_dead),
 	STEP(ask_alive),
 	STEP(find_dying),
-	STEP(pronounce),	/* each of them */
+	STEP(pronounce), /* each of them */
 	STEP(pronounced),
-	STEP(look_into_list),	/* of each dead worker, on both servers */
+	STEP(look_into_list), /* of each dead worker, on both servers */
 	STEP(recover_tasks),
 	STEP(sort_tasks),
-	STEP(give_back),	/* a queue at a time */
+	STEP(give_back), /* a queue at a time */
 	STEP(forget_rest),
 	STEP(next_list),
 	STEP(forget_old),
-	STEP_LAST
+	STEP_LAST,
 };
 
 static const struct flow_def scan_flow = {
@@ -130,8 +130,8 @@ may_judge(const struct manager *m)
 {
 	int64_t now = clock_mono_us();
 	int64_t up = redis_up_since_us(m->app->redis[PRIORITY_HIGH]);
-	int64_t ttl = (m->app->conf->heartbeat_ttl_ms + HOLD_MARGIN_MS) *
-	    US_PER_MS;
+	int64_t ttl =
+	    (m->app->conf->heartbeat_ttl_ms + HOLD_MARGIN_MS) * US_PER_MS;
 
 	/* The first ttl of our own life counts too: we may have been started
 	 * together with Redis. */
@@ -167,8 +167,8 @@ pronounce(struct flow *f)
 	k->workers = arena_alloc(
 	    &f->arena, (rep->n + k->ndying + 1) * sizeof(struct id));
 	memcpy(k->workers, k->dying, k->ndying * sizeof(struct id));
-	k->nworkers = k->ndying +
-	    queue_ids(rep, k->workers + k->ndying, MAX_WORKERS);
+	k->nworkers =
+	    k->ndying + queue_ids(rep, k->workers + k->ndying, MAX_WORKERS);
 	k->at = 0;
 	k->server = PRIORITY_HIGH;
 	return flow_goto(f, look_into_list);
@@ -217,8 +217,8 @@ recover_tasks(struct flow *f)
 	k->nids = queue_ids(rep, k->ids, CHUNK);
 	id_format(&k->workers[k->at], name);
 	snprintf(reason, sizeof(reason), "its worker %s died", name);
-	k->recover = tasks_recover(manager_of(f)->app->pg,
-	    &k->workers[k->at], k->ids, k->nids, reason);
+	k->recover = tasks_recover(manager_of(f)->app->pg, &k->workers[k->at],
+	    k->ids, k->nids, reason);
 	return pg_try(k->recover, f);
 }
 

@@ -23,10 +23,10 @@ static const struct step schedule_steps[] = {
 	STEP(sleep_until_due),
 	STEP(ask_due),
 	STEP(promote),
-	STEP(pick_server),	/* high, then low */
-	STEP(push),		/* a queue at a time */
+	STEP(pick_server), /* high, then low */
+	STEP(push), /* a queue at a time */
 	STEP(pushed),
-	STEP_LAST
+	STEP_LAST,
 };
 
 static const struct flow_def schedule_flow = {

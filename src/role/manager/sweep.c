@@ -20,7 +20,7 @@ static const struct step sweep_steps[] = {
 	STEP(scan),
 	STEP(add_workers),
 	STEP(scan_further),
-	STEP_LAST
+	STEP_LAST,
 };
 
 static const struct flow_def sweep_flow = {
@@ -74,8 +74,8 @@ add_workers(struct flow *f)
 			n++;
 	if (n == 0)
 		return FLOW_NEXT;
-	k->call = workers_add(
-	    k->part.r->manager->app->redis[PRIORITY_HIGH], ids, n);
+	k->call =
+	    workers_add(k->part.r->manager->app->redis[PRIORITY_HIGH], ids, n);
 	return redis_run(k->call, f);
 }
 

@@ -19,7 +19,7 @@ static const struct step upkeep_steps[] = {
 	STEP(make_ahead),
 	STEP(drop_old),
 	STEP(note_dropped),
-	STEP_LAST
+	STEP_LAST,
 };
 
 static const struct flow_def upkeep_flow = {
@@ -40,8 +40,8 @@ pause_between(struct flow *f)
 {
 	struct keeping *k = (struct keeping *)f;
 
-	return signal_wait(f, &k->duty.duty->wake,
-	    k->pause_ms > 0 ? k->pause_ms : AGAIN_MS);
+	return signal_wait(
+	    f, &k->duty.duty->wake, k->pause_ms > 0 ? k->pause_ms : AGAIN_MS);
 }
 
 static enum flow_next

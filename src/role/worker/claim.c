@@ -32,17 +32,17 @@ static flow_step send_beat, hear_beat, await_work, top_up, took, return_excess,
 static void claim_end(struct flow *, enum err);
 
 static const struct step claim_steps[] = {
-	STEP(send_beat),	/* when it is time */
+	STEP(send_beat), /* when it is time */
 	STEP(hear_beat),
-	STEP(await_work),	/* while the lists are empty or we are full */
-	STEP(top_up),		/* a batch from each list, high first */
+	STEP(await_work), /* while the lists are empty or we are full */
+	STEP(top_up), /* a batch from each list, high first */
 	STEP(took),
-	STEP(return_excess),	/* came while we had become full */
-	STEP(claim_taken),	/* the compare-and-set */
+	STEP(return_excess), /* came while we had become full */
+	STEP(claim_taken), /* the compare-and-set */
 	STEP(start_claimed),
-	STEP(drop_strangers),	/* ids that were not ours to run */
+	STEP(drop_strangers), /* ids that were not ours to run */
 	STEP(next_turn),
-	STEP_LAST
+	STEP_LAST,
 };
 
 static const struct flow_def claim_flow = {
@@ -215,14 +215,14 @@ top_up(struct flow *f)
 	if (k->sources_left == 0) {
 		k->sources_left = 2 * w->nqueues;
 		k->queue = 0;
-		k->server = share > 0 && ++w->takes % (unsigned)share == 0 ?
-		    PRIORITY_LOW :
-		    PRIORITY_HIGH;
+		k->server = share > 0 && ++w->takes % (unsigned)share == 0
+		    ? PRIORITY_LOW
+		    : PRIORITY_HIGH;
 	}
 	if (want > BATCH_MAX)
 		want = BATCH_MAX;
-	k->take = queue_take(w->app->redis[k->server], w->queues[k->queue],
-	    &w->id, want);
+	k->take = queue_take(
+	    w->app->redis[k->server], w->queues[k->queue], &w->id, want);
 	return redis_try(k->take, f);
 }
 
@@ -239,8 +239,8 @@ took(struct flow *f)
 	k->sources_left--;
 	if (++k->queue == w->nqueues) {
 		k->queue = 0;
-		k->server = k->server == PRIORITY_HIGH ? PRIORITY_LOW :
-							 PRIORITY_HIGH;
+		k->server =
+		    k->server == PRIORITY_HIGH ? PRIORITY_LOW : PRIORITY_HIGH;
 	}
 	if (k->sources_left > 0 && w->ntaken < worker_free_slots(w))
 		return flow_goto(f, top_up);
@@ -258,8 +258,8 @@ last_of_known_queue(struct worker *w)
 	/* What resync found in our list goes on to be claimed: only then is
 	 * its queue known. */
 	TAILQ_FOREACH_REVERSE(work, &w->taken, work_list, link)
-		if (work->queue != NULL)
-			return work;
+	if (work->queue != NULL)
+		return work;
 	return NULL;
 }
 

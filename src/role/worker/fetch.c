@@ -2,7 +2,7 @@
  * Waiting at the lists. While the worker is idle, one BLMOVE stands at each
  * queue on both servers, each on a connection of its own; what comes goes into
  * the processing list in the same step, so it cannot be lost between the two.
- * While there is much to do the claim loop takes batches, and nobody waits here.
+ * While there is much to do the claim loop takes batches and nobody waits.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -38,7 +38,7 @@ static const struct step fetch_steps[] = {
 	STEP(stand_at_list),
 	STEP(take_over),
 	STEP(begin_again),
-	STEP_LAST
+	STEP_LAST,
 };
 
 static const struct flow_def fetch_flow = {
@@ -73,8 +73,8 @@ stand_at_list(struct flow *f)
 	struct fetch *fetch = k->fetch;
 
 	k->name = fetch->worker->id;
-	k->call = queue_wait(
-	    fetch->redis, fetch->queue, &k->name, WAIT_SECONDS);
+	k->call =
+	    queue_wait(fetch->redis, fetch->queue, &k->name, WAIT_SECONDS);
 	redis_call_timeout_ms(k->call, WAIT_SECONDS * 1000 + MARGIN_MS);
 	return redis_try(k->call, f);
 }
@@ -116,13 +116,12 @@ open_one(struct worker *w, enum task_priority server, const char *queue)
 	const struct conf *conf = w->app->conf;
 	struct fetch *fetch = xcalloc(1, sizeof(*fetch));
 	char name[96], err[256];
-	struct redis_conf rc = {
-		.url = server == PRIORITY_HIGH ? conf->redis_high_url :
-						 conf->redis_low_url,
+	struct redis_conf rc = { .url = server == PRIORITY_HIGH
+		    ? conf->redis_high_url
+		    : conf->redis_low_url,
 		.name = name,
 		.timeout_ms = conf->redis_timeout_ms,
-		.max_pending_bytes = MAX_PENDING
-	};
+		.max_pending_bytes = MAX_PENDING };
 
 	snprintf(name, sizeof(name), "%s-wait:%s", task_priority_name(server),
 	    queue);

@@ -62,7 +62,7 @@ proc_move(struct proc *p, enum proc_state to)
 	struct pool *pool = p->handler->priv;
 
 	TAILQ_REMOVE(&pool->procs[p->state], p, link);
-	/* Who has just worked is the next to work: others can be left asleep. */
+	/* Who has just worked is the next to work: others are left asleep. */
 	TAILQ_INSERT_HEAD(&pool->procs[to], p, link);
 	p->state = to;
 }

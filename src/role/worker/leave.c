@@ -25,15 +25,11 @@ static flow_step look_into_list, ask_what_they_are, sort_them, give_back,
 static void leave_end(struct flow *, enum err);
 
 static const struct step leave_steps[] = {
-	STEP(look_into_list),	/* of redis-low, then of redis-high */
-	STEP(ask_what_they_are),
-	STEP(sort_them),
-	STEP(give_back),	/* a queue at a time */
-	STEP(forget_rest),
-	STEP(other_list),
-	STEP(say_goodbye),
-	STEP(note_goodbye),
-	STEP_LAST
+	STEP(look_into_list), /* of redis-low, then of redis-high */
+	STEP(ask_what_they_are), STEP(sort_them),
+	STEP(give_back), /* a queue at a time */
+	STEP(forget_rest), STEP(other_list), STEP(say_goodbye),
+	STEP(note_goodbye), STEP_LAST
 };
 
 static const struct flow_def leave_flow = {
@@ -141,8 +137,8 @@ forget_rest(struct flow *f)
 	struct leaving *k = (struct leaving *)f;
 	struct worker *w = k->worker;
 
-	k->redis = queue_remove(
-	    w->app->redis[k->server], &w->id, k->ids, k->nids);
+	k->redis =
+	    queue_remove(w->app->redis[k->server], &w->id, k->ids, k->nids);
 	return redis_try(k->redis, f);
 }
 

@@ -23,11 +23,11 @@ static void resync_end(struct flow *, enum err);
 
 static const struct step resync_steps[] = {
 	STEP(pause_between),
-	STEP(ask_epoch),	/* of redis-low, then of redis-high */
+	STEP(ask_epoch), /* of redis-low, then of redis-high */
 	STEP(put_back),
 	STEP(adopt),
 	STEP(other_server),
-	STEP_LAST
+	STEP_LAST,
 };
 
 static const struct flow_def resync_flow = {
@@ -123,8 +123,8 @@ adopt(struct flow *f)
 	struct id *ids;
 	size_t i, n, found = 0;
 
-	if (redis_call_err(k->restore) != OK ||
-	    id_cmp(&k->name, &w->id) != 0 || w->draining)
+	if (redis_call_err(k->restore) != OK || id_cmp(&k->name, &w->id) != 0 ||
+	    w->draining)
 		return FLOW_NEXT;
 	w->seen_generation[k->server] = k->generation;
 	ids = arena_alloc(&f->arena, (rep->n + 1) * sizeof(*ids));

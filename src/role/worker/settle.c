@@ -4,6 +4,7 @@
  * a crash between the two leaves an entry that the next claim drops. While
  * PostgreSQL is away finished results are kept and nothing new is claimed.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "worker.h"
@@ -30,10 +31,10 @@ static const struct step settle_steps[] = {
 	STEP(await_ended),
 	STEP(write_batch),
 	STEP(check_batch),
-	STEP(note_refused),	/* late results of tasks given to others */
+	STEP(note_refused), /* late results of tasks given to others */
 	STEP(leave_lists),
 	STEP(tell_others),
-	STEP_LAST
+	STEP_LAST,
 };
 
 static const struct flow_def settle_flow = {
@@ -78,13 +79,12 @@ write_batch(struct flow *f)
 
 	k->n = k->at = 0;
 	k->batch = arena_alloc(&f->arena, BATCH_MAX * sizeof(*k->batch));
-	TAILQ_FOREACH(work, &w->done, link) {
+	TAILQ_FOREACH (work, &w->done, link) {
 		k->batch[k->n++] = work;
 		if (k->n == BATCH_MAX)
 			break;
 	}
-	k->settlements =
-	    arena_alloc(&f->arena, k->n * sizeof(*k->settlements));
+	k->settlements = arena_alloc(&f->arena, k->n * sizeof(*k->settlements));
 	for (size_t i = 0; i < k->n; i++)
 		k->settlements[i] = k->batch[i]->settlement;
 	k->settle = tasks_settle(w->app->pg, k->settlements, k->n);
@@ -100,13 +100,14 @@ replace_bad(struct settling *k)
 	struct work *work = k->batch[0];
 	struct task_settlement *s = &work->settlement;
 	const char *said = pg_call_message(k->settle);
+	size_t size;
 
 	log_error("worker", "result refused", KV_ID("task", &work->run.id),
 	    KV_STR("err", said));
 	free(work->bytes);
-	work->bytes = xmalloc(sizeof(why) + strlen(said));
-	strcpy(work->bytes, why);
-	strcat(work->bytes, said);
+	size = sizeof(why) + strlen(said);
+	work->bytes = xmalloc(size);
+	snprintf(work->bytes, size, "%s%s", why, said);
 	s->status = TASK_FAILED;
 	s->event = EVENT_FAILED;
 	s->result = (struct span){ NULL, 0 };
@@ -169,8 +170,7 @@ note_refused(struct flow *f)
 static bool
 alike(const struct work *a, const struct work *b)
 {
-	return a->server == b->server &&
-	    id_cmp(&a->worker, &b->worker) == 0 &&
+	return a->server == b->server && id_cmp(&a->worker, &b->worker) == 0 &&
 	    (a->settlement.status == TASK_QUEUED) ==
 	    (b->settlement.status == TASK_QUEUED) &&
 	    (a->settlement.status != TASK_QUEUED ||
@@ -224,8 +224,9 @@ tell_others(struct flow *f)
 
 		if (task_status_is_final(work->settlement.status))
 			ids[n++] = work->run.id;
-		due = due || (work->settlement.status == TASK_RETRYING &&
-				 work->settlement.delay_ms <= soon);
+		due = due ||
+		    (work->settlement.status == TASK_RETRYING &&
+			work->settlement.delay_ms <= soon);
 		TAILQ_REMOVE(&w->done, work, link);
 		w->ndone--;
 		work_free(w, work);
@@ -254,7 +255,10 @@ struct progress {
 static flow_step write_progress;
 static void progress_end(struct flow *, enum err);
 
-static const struct step progress_steps[] = { STEP(write_progress), STEP_LAST };
+static const struct step progress_steps[] = {
+	STEP(write_progress),
+	STEP_LAST,
+};
 
 static const struct flow_def progress_flow = {
 	.name = "progress",

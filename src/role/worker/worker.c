@@ -14,8 +14,7 @@
  * up for its time-out. */
 #define ALIVE_US (60 * US_PER_S)
 
-static void *
-worker_start(struct app *app, char *err, size_t size);
+static void *worker_start(struct app *app, char *err, size_t size);
 
 /* ---- works ---- */
 struct work *
@@ -127,10 +126,10 @@ fail(struct worker *w, struct run *r, struct task_settlement *s,
 		return;
 	s->status = TASK_RETRYING;
 	s->event = EVENT_RETRIED;
-	s->delay_ms = res->retry_after_ms >= 0 ?
-	    res->retry_after_ms :
-	    retry_delay_ms(
-		(int)r->used, conf->retry_base_ms, conf->retry_max_ms);
+	s->delay_ms = res->retry_after_ms >= 0
+	    ? res->retry_after_ms
+	    : retry_delay_ms(
+		  (int)r->used, conf->retry_base_ms, conf->retry_max_ms);
 }
 
 /* To the list of what must be written. */
@@ -191,12 +190,11 @@ on_ended(void *arg, struct run *r, const struct run_result *res)
 	struct worker *w = arg;
 
 	if (res->verdict != VERDICT_DONE)
-		log_info("worker", "attempt ended",
-		    KV_ID("task", &r->id), KV_STR("type", r->type),
-		    KV_INT("attempt", r->attempt),
+		log_info("worker", "attempt ended", KV_ID("task", &r->id),
+		    KV_STR("type", r->type), KV_INT("attempt", r->attempt),
 		    KV_STR("verdict",
-			res->verdict == VERDICT_INTERRUPTED ? "interrupted" :
-							      "failed"));
+			res->verdict == VERDICT_INTERRUPTED ? "interrupted"
+							    : "failed"));
 	work_end(w, (struct work *)r, res);
 }
 

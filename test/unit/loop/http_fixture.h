@@ -178,6 +178,14 @@ end_large(struct flow *f, enum err err)
 	http_reply(req, 200, "text/plain", (struct span){ p, len });
 }
 
+/* A bug: nobody answers. */
+static void
+end_mute(struct flow *f, enum err err)
+{
+	(void)f;
+	(void)err;
+}
+
 static const struct step begin_steps[] = { STEP(step_begin), STEP_LAST };
 static const struct step wait_steps[] = { STEP(step_wait), STEP_LAST };
 
@@ -197,6 +205,7 @@ TEST_FLOW(flow_query, "query", begin_steps, end_query);
 TEST_FLOW(flow_fail, "fail", begin_steps, end_fail);
 TEST_FLOW(flow_json, "json", begin_steps, end_json);
 TEST_FLOW(flow_large, "large", begin_steps, end_large);
+TEST_FLOW(flow_mute, "mute", begin_steps, end_mute);
 TEST_FLOW(flow_admin, "admin", begin_steps, end_name);
 
 static const struct route api_routes[] = {
@@ -211,6 +220,7 @@ static const struct route api_routes[] = {
 	{ HTTP_POST, "/json", &flow_json },
 	{ HTTP_GET, "/large", &flow_large },
 	{ HTTP_GET, "/livez", &flow_show },
+	{ HTTP_PUT, "/mute", &flow_mute },
 };
 static const struct route admin_routes[] = {
 	{ HTTP_GET, "/metrics", &flow_admin },

@@ -101,7 +101,7 @@ no_descriptors_is_refused(void **state)
 
 	(void)state;
 	getrlimit(RLIMIT_NOFILE, &old);
-	/* The three pipes need six: let it fail at the first up to the sixth. */
+	/* The three pipes need six: let it fail at each of them. */
 	for (spare = 0; spare < 6; spare++) {
 		low = old;
 		low.rlim_cur = (rlim_t)(dup(0) + spare);

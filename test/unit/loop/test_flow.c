@@ -37,10 +37,11 @@ say(struct flow *f, char what)
 static void
 end(struct flow *f, enum err err)
 {
-	say(f, err == OK	    ? '.' :
-		err == ERR_TIMEOUT  ? 't' :
-		err == ERR_SHUTDOWN ? 's' :
-				      '!');
+	say(f,
+	    err == OK                 ? '.'
+		: err == ERR_TIMEOUT  ? 't'
+		: err == ERR_SHUTDOWN ? 's'
+				      : '!');
 }
 
 static struct trial *
@@ -148,9 +149,9 @@ step_skips(struct flow *f)
 	return flow_goto(f, step_b);
 }
 
-#define FLOW(name, ...)							\
+#define FLOW(name, ...)                                                       \
 	static const struct step name##_steps[] = { __VA_ARGS__, STEP_LAST }; \
-	static const struct flow_def name = { #name, sizeof(struct trial), \
+	static const struct flow_def name = { #name, sizeof(struct trial),    \
 		name##_steps, end }
 FLOW(straight, STEP(step_a), STEP(step_b));
 FLOW(failing, STEP(step_a), STEP(step_fails), STEP(step_b));

@@ -2,6 +2,9 @@
  * What answers look like: statuses, headers, problem bodies, and the line in
  * the access log.
  */
+#include <sys/resource.h>
+#include <sys/wait.h>
+
 #include "http_fixture.h"
 
 #define HOST "Host: x\r\n"
@@ -26,7 +29,7 @@ test_methods(void **state)
 	assert_header(&a, "Content-Type", NULL);
 	ask(api_port, "OPTIONS * HTTP/1.1\r\n" HOST "\r\n", &a, true);
 	assert_int_equal(a.status, 204);
-	assert_header(&a, "Allow", "GET, HEAD, POST, DELETE, OPTIONS");
+	assert_header(&a, "Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS");
 	ask(api_port, "OPTIONS /nowhere HTTP/1.1\r\n" HOST "\r\n", &a, true);
 	assert_problem(&a, 404);
 }
@@ -249,6 +252,28 @@ test_bad_addresses(void **state)
 	}
 }
 
+/* A flow that ends without an answer is a bug, and says so at once. */
+static void
+test_no_answer_aborts(void **state)
+{
+	static const struct rlimit no_core;
+	struct answer a;
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		close(STDERR_FILENO);
+		setrlimit(RLIMIT_CORE, &no_core);
+		set_up(state);
+		ask(api_port, "PUT /mute HTTP/1.1\r\n" HOST "\r\n", &a, true);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int
@@ -262,6 +287,7 @@ main(void)
 		TEST(test_media_type),
 		TEST(test_access_log),
 		TEST(test_bad_addresses),
+		cmocka_unit_test(test_no_answer_aborts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

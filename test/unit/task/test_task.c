@@ -20,7 +20,8 @@ names_go_both_ways(void **state)
 	assert_int_equal(task_status_parse("pending"), 0);
 	assert_int_equal(task_status_parse(""), 0);
 	assert_string_equal(task_status_name(99), "?");
-	assert_string_equal(task_event_name(EVENT_STALE_RESULT), "STALE_RESULT");
+	assert_string_equal(
+	    task_event_name(EVENT_STALE_RESULT), "STALE_RESULT");
 	assert_string_equal(task_event_name(0), "?");
 	assert_true(task_priority_parse("high", &p) && p == PRIORITY_HIGH);
 	assert_true(task_priority_parse("low", &p) && p == PRIORITY_LOW);
@@ -99,19 +100,18 @@ backoff_doubles_with_full_jitter(void **state)
 static void
 keys_are_read_back(void **state)
 {
-	struct span q =
-	    queue_of_key(span_of("taskflow:queue:mail.send"));
+	struct span q = queue_of_key(span_of("taskflow:queue:mail.send"));
 	struct id id;
 
 	(void)state;
 	assert_true(span_is(q, "mail.send"));
 	assert_null(queue_of_key(span_of("taskflow:queue:")).p);
 	assert_null(queue_of_key(span_of("other:queue:x")).p);
-	assert_true(worker_of_key(span_of("taskflow:processing:"
-					  "01a20c6c-b1d7-74d4-a655-721fbde13e2e"),
-	    &id));
-	assert_false(
-	    worker_of_key(span_of("taskflow:processing:nobody"), &id));
+	assert_true(
+	    worker_of_key(span_of("taskflow:processing:"
+				  "01a20c6c-b1d7-74d4-a655-721fbde13e2e"),
+		&id));
+	assert_false(worker_of_key(span_of("taskflow:processing:nobody"), &id));
 }
 
 static void
