@@ -133,11 +133,11 @@ valgrind: $(UNIT)			## the unit tests under valgrind
 # ---- trying it --------------------------------------------------------------
 run:					## install, build, start everything, show what to type
 	$(Q)deploy/local/packages run
-	$(Q)$(MAKE) all
+	$(Q)$(MAKE) --no-print-directory -s all
 	$(Q)deploy/local/run
 demo:					## the same without a terminal: do a real job and check it
 	$(Q)deploy/local/packages run
-	$(Q)$(MAKE) all
+	$(Q)$(MAKE) --no-print-directory -s all
 	$(Q)deploy/local/demo
 
 # ---- installing -------------------------------------------------------------

@@ -20,7 +20,7 @@ WITH u AS (
 		queued_at = CASE WHEN u.status = 2 THEN now() ELSE t.queued_at END,
 		finished_at = CASE WHEN u.status >= 5 THEN now() END,
 		result = u.result,
-		error = coalesce(u.error, t.error)
+		error = CASE WHEN u.status = 5 THEN NULL ELSE coalesce(u.error, t.error) END
 	FROM u
 	WHERE t.id = u.id AND t.id BETWEEN $11 AND $12
 	AND t.status = 3 AND t.attempt = u.attempt AND t.worker = u.worker

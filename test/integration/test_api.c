@@ -10,13 +10,10 @@ static const char *
 accept_with(const char *prefer, const char *body, int want)
 {
 	int status = http_call(&me, "POST", "/tasks", prefer, body);
-	const char *id;
 
 	if (status != want)
 		fail_msg("POST /tasks: %d %s", status, me.body);
-	id = str_of(http_json(&me), "id");
-	ledger_accept(id);
-	return id;
+	return ledger_accept(str_of(http_json(&me), "id"));
 }
 
 static void

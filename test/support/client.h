@@ -19,7 +19,7 @@ void client_end(void);
 void client_user(struct http *, int port, const char *name);
 
 /* {"type": type, "payload": payload, more}; more may be NULL. It must be
- * accepted, and is kept as accepted (ledger.h). */
+ * accepted, and is kept as accepted (ledger.h), as long as the test runs. */
 const char *submit(const char *type, const char *payload, const char *more);
 /* May be refused; for threads too. ret: the id, if the status is 201. */
 int try_submit(struct http *, const char *body, char ret[ID_SIZE]);
@@ -36,7 +36,8 @@ int64_t task_attempt(const char *id);
 /* How many are COMPLETED, QUEUED ... */
 int64_t tasks_with(const char *status);
 
-/* Members of an object: they must be there. */
+/* Members of an object: they must be there. A string dies with its answer; NULL
+ * if it is null. */
 const char *str_of(const cJSON *, const char *name);
 int64_t int_of(const cJSON *, const char *name);
 /* A member as the bytes that stand in the body of the last answer of `me`. */

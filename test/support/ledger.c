@@ -7,7 +7,7 @@
 #include "store.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static char (*accepted)[ID_SIZE];
+static char **accepted;
 static size_t naccepted, cap;
 static bool clean = true;
 
@@ -54,6 +54,13 @@ static const char wrong_sql[] =
     "(SELECT * FROM wrong ORDER BY id LIMIT 20) AS w";
 
 /* ---- promises ---- */
+static void
+forget_all(void)
+{
+	while (naccepted > 0)
+		free(accepted[--naccepted]);
+}
+
 void
 ledger_begin(void)
 {
@@ -62,16 +69,17 @@ ledger_begin(void)
 	mkdir(dir, 0777);
 	chmod(dir, 0777);
 	unlink(stack_file("ledger"));
-	naccepted = 0;
+	forget_all();
 	clean = false;
 }
 
 void
 ledger_end(void)
 {
+	forget_all();
 	free(accepted);
 	accepted = NULL;
-	naccepted = cap = 0;
+	cap = 0;
 }
 
 bool
@@ -80,16 +88,19 @@ ledger_is_clean(void)
 	return clean;
 }
 
-void
+const char *
 ledger_accept(const char *id)
 {
+	char *kept = strdup(id);
+
 	pthread_mutex_lock(&lock);
 	if (naccepted == cap) {
 		cap = cap * 2 + 256;
 		accepted = realloc(accepted, cap * sizeof(*accepted));
 	}
-	snprintf(accepted[naccepted++], ID_SIZE, "%s", id);
+	accepted[naccepted++] = kept;
 	pthread_mutex_unlock(&lock);
+	return kept;
 }
 
 size_t

@@ -22,8 +22,8 @@ void ledger_begin(void);
 void ledger_end(void);
 /* Did the last test come to its end? */
 bool ledger_is_clean(void);
-/* Kept; threads may call it. */
-void ledger_accept(const char *id);
+/* Kept until the next test, and returned; threads may call it. */
+const char *ledger_accept(const char *id);
 size_t ledger_accepted(void);
 const char *ledger_id(size_t i);
 

@@ -74,7 +74,7 @@ stack_script(const char *command, const char *arg, const char *more)
 pid_t
 part_pid(const char *part)
 {
-	char *s = read_file(text("%s/run/%s.pid", the_stack.dir, part));
+	char *s = read_file(stack_pid_file(part));
 	pid_t pid = s != NULL ? (pid_t)strtol(s, NULL, 10) : 0;
 
 	free(s);
@@ -86,13 +86,14 @@ bool
 part_runs(const char *part)
 {
 	pid_t pid = part_pid(part);
-	char stat[1024] = "", *state;
+	char stat[1024] = "", path[64], *state;
 	bool runs;
 	FILE *f;
 
 	if (pid <= 0)
 		return false;
-	f = fopen(text("/proc/%d/stat", (int)pid), "r");
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "r");
 	if (f == NULL)
 		return false;
 	runs = fgets(stat, sizeof(stat), f) != NULL;
@@ -104,7 +105,7 @@ part_runs(const char *part)
 int
 part_port(const char *part)
 {
-	FILE *f = fopen(text("%s/ports", the_stack.dir), "r");
+	FILE *f = fopen(stack_file("stack/ports"), "r");
 	char name[64];
 	int port, found = 0;
 
@@ -130,7 +131,7 @@ part_logged(const char *part, const char *words)
 size_t
 stack_parts(char parts[PARTS_MAX][PART_SIZE])
 {
-	DIR *dir = opendir(text("%s/run", the_stack.dir));
+	DIR *dir = opendir(stack_file("stack/run"));
 	struct dirent *e;
 	size_t n = 0, len;
 

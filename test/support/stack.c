@@ -21,16 +21,35 @@ static pid_t guard;
 static int guard_fd = -1;
 
 /* ---- paths and settings ---- */
+/* In a ring of their own: those of text() must survive a loop that polls. */
+static const char *
+keep_path(const char *dir, const char *folder, const char *name,
+    const char *suffix)
+{
+	static char paths[16][640];
+	static size_t next;
+	char *to = paths[next++ % NELEM(paths)];
+
+	snprintf(to, sizeof(paths[0]), "%s%s/%s%s", dir, folder, name, suffix);
+	return to;
+}
+
 const char *
 stack_file(const char *name)
 {
-	return text("%s/%s", the_stack.home, name);
+	return keep_path(the_stack.home, "", name, "");
 }
 
 const char *
 stack_log(const char *part)
 {
-	return text("%s/log/%s.log", the_stack.dir, part);
+	return keep_path(the_stack.dir, "/log", part, ".log");
+}
+
+const char *
+stack_pid_file(const char *part)
+{
+	return keep_path(the_stack.dir, "/run", part, ".pid");
 }
 
 const char *

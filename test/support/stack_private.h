@@ -20,6 +20,7 @@ extern struct stack the_stack;
 bool stack_script(const char *command, const char *arg, const char *more);
 /* The end of a log or of an output goes to standard error. */
 void stack_show(const char *path);
+const char *stack_pid_file(const char *part);
 /* Those that have a pid file. */
 size_t stack_parts(char parts[PARTS_MAX][PART_SIZE]);
 

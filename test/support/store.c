@@ -4,8 +4,6 @@
 #include "stack.h"
 #include "store.h"
 
-#define SQL_SIZE (256 * 1024)
-
 static PGconn *conn;
 static redisContext *redis[2];
 
@@ -43,43 +41,45 @@ format(const char *fmt, va_list ap)
 	return s;
 }
 
-static const char *
+static char *
 first_of(char *statement)
 {
-	static char *values[16];
-	static size_t next;
 	PGresult *res = ask(statement);
-	char **to = &values[next++ % NELEM(values)];
+	char *value = strdup(PQntuples(res) > 0 ? PQgetvalue(res, 0, 0) : "");
 
-	free(*to);
-	*to = strdup(PQntuples(res) > 0 ? PQgetvalue(res, 0, 0) : "");
 	PQclear(res);
 	free(statement);
-	return *to;
+	return value;
 }
 
 const char *
 sql(const char *fmt, ...)
 {
-	const char *value;
+	const char *kept;
+	char *value;
 	va_list ap;
 
 	va_start(ap, fmt);
 	value = first_of(format(fmt, ap));
 	va_end(ap);
-	return value;
+	kept = text("%s", value);
+	free(value);
+	return kept;
 }
 
 int64_t
 sql_int(const char *fmt, ...)
 {
-	const char *value;
+	char *value;
+	int64_t n;
 	va_list ap;
 
 	va_start(ap, fmt);
 	value = first_of(format(fmt, ap));
 	va_end(ap);
-	return strtoll(value, NULL, 10);
+	n = strtoll(value, NULL, 10);
+	free(value);
+	return n;
 }
 
 /* ---- Redis ---- */

@@ -10,7 +10,8 @@
 
 enum server { LOW, HIGH };
 
-/* The first column of the first row; "" if there is none, or it is null. */
+/* The first column of the first row; "" if there is none, or it is null. Kept
+ * like a text(). */
 const char *sql(const char *fmt, ...) PRINTF(1, 2);
 int64_t sql_int(const char *fmt, ...) PRINTF(1, 2);
 

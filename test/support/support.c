@@ -11,7 +11,6 @@
 #include "support.h"
 
 #define TEXTS 64
-#define TEXT_SIZE 4096
 /* No group takes that long, unless it hangs. */
 #define GROUP_SECONDS 1800
 
@@ -38,15 +37,17 @@ pause_ms(int64_t ms)
 const char *
 text(const char *fmt, ...)
 {
-	static char texts[TEXTS][TEXT_SIZE];
+	static char *texts[TEXTS];
 	static size_t next;
-	char *to = texts[next++ % TEXTS];
+	char **to = &texts[next++ % TEXTS];
 	va_list ap;
 
+	free(*to);
 	va_start(ap, fmt);
-	vsnprintf(to, TEXT_SIZE, fmt, ap);
+	if (vasprintf(to, fmt, ap) < 0)
+		abort();
 	va_end(ap);
-	return to;
+	return *to;
 }
 
 char *

@@ -38,8 +38,8 @@
 int64_t now_ms(void);
 /* To poll, and to pace a load; never to be in step with something. */
 void pause_ms(int64_t ms);
-/* printf into memory that is used again after some dozen calls. Not for
- * threads. */
+/* printf into memory that is used again after some dozen calls: not for what is
+ * kept over an UNTIL, and not for threads. */
 const char *text(const char *fmt, ...) PRINTF(1, 2);
 /* The whole file; heap, or NULL. */
 char *read_file(const char *path);

@@ -62,18 +62,14 @@ put_int(struct jsn_w *w, const char *name, int64_t v)
 	jsn_w_int(w, v);
 }
 
+/* null: the task did not ask for a time. Whole seconds, as the API takes them. */
 static void
-put_seconds(struct jsn_w *w, const char *name, int64_t ms)
+put_timeout(struct jsn_w *w, const char *name, int64_t ms)
 {
-	char text[32];
-
-	if (ms % 1000 == 0) {
+	if (ms > 0)
 		put_int(w, name, ms / 1000);
-		return;
-	}
-	snprintf(text, sizeof(text), "%lld.%03d", (long long)(ms / 1000),
-	    (int)(ms % 1000));
-	put_json(w, name, span_of(text));
+	else
+		put_json(w, name, span_of("null"));
 }
 
 void
@@ -88,7 +84,7 @@ render_task(struct jsn_w *w, const struct task_row *t, bool with_bodies)
 	put_int(w, "attempt", t->attempt);
 	put_int(w, "attempts_used", t->attempt - t->returned);
 	put_int(w, "max_attempts", t->max_attempts);
-	put_seconds(w, "timeout_seconds", t->timeout_ms);
+	put_timeout(w, "timeout_seconds", t->timeout_ms);
 	put_time(w, "created_at", t->created_us);
 	put_time(w, "scheduled_at", t->scheduled_us);
 	put_time(w, "due_at", t->due_us);

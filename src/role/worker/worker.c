@@ -32,6 +32,7 @@ work_take(struct worker *w, const struct id *id, enum task_priority server,
 	work->server = server;
 	work->queue = queue;
 	work->state = WORK_TAKEN;
+	work->order = w->taken_ever++;
 	idmap_put(&w->known, id, work);
 	/* High before low, in the order of taking. */
 	if (server == PRIORITY_HIGH && w->ntaken > 0 &&
@@ -261,25 +262,42 @@ worker_start(struct app *app, char *err, size_t size)
 	return w;
 }
 
+/* Those that wait for their handler, in the order in which they were taken. */
+static void
+list_waiting(const struct worker *w, struct run_list *ret)
+{
+	const struct idmap_slot *slot;
+	struct work *work;
+	struct run *before;
+	size_t at = 0;
+
+	while ((slot = idmap_next(&w->known, &at)) != NULL) {
+		work = slot->value;
+		if (work->state != WORK_RUNNING ||
+		    work->run.state != RUN_WAITING)
+			continue;
+		before = TAILQ_LAST(ret, run_list);
+		while (before != NULL &&
+		    ((struct work *)before)->order > work->order)
+			before = TAILQ_PREV(before, run_list, link);
+		if (before != NULL)
+			TAILQ_INSERT_AFTER(ret, before, &work->run, link);
+		else
+			TAILQ_INSERT_HEAD(ret, &work->run, link);
+	}
+}
+
 /* Take no more; what was not started goes back at once. */
 static void
 worker_drain(void *state)
 {
 	struct worker *w = state;
-	const struct idmap_slot *slot;
 	struct run_list waiting = TAILQ_HEAD_INITIALIZER(waiting);
-	struct work *work;
 	struct run *r;
-	size_t at = 0;
 
 	w->draining = true;
 	fetch_stop(w);
-	while ((slot = idmap_next(&w->known, &at)) != NULL) {
-		work = slot->value;
-		if (work->state == WORK_RUNNING &&
-		    work->run.state == RUN_WAITING)
-			TAILQ_INSERT_TAIL(&waiting, &work->run, link);
-	}
+	list_waiting(w, &waiting);
 	while ((r = TAILQ_FIRST(&waiting)) != NULL) {
 		TAILQ_REMOVE(&waiting, r, link);
 		handlers_withdraw(w->handlers, r);

@@ -29,6 +29,7 @@ struct work {
 	struct run run; /* first: handlers hand it back */
 	TAILQ_ENTRY(work) link;
 	enum work_state state;
+	uint64_t order; /* of taking */
 	struct id worker; /* under which name it was taken */
 	enum task_priority server;
 	const char *queue; /* of worker->queues, or of strings; NULL: found by
@@ -53,6 +54,7 @@ struct worker {
 	struct work_list taken;
 	struct work_list done;
 	size_t ntaken, nclaiming, nrunning, ndone;
+	uint64_t taken_ever;
 
 	/* the claim loop (claim.c) */
 	struct flow *claim;
