@@ -43,6 +43,7 @@ struct pg_stmt {
 	const char   *sql;
 	enum pg_class class;
 	bool	      batched;
+	bool	      alone;		/* never in one transaction with others */
 	int	      bounds;
 	int	      ncols;
 	enum pg_type  cols[PG_MAX_COLS];

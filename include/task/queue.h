@@ -31,6 +31,11 @@ struct redis_call *queue_restore(struct redis *, const struct id *worker,
     const struct id *ids, size_t n);
 /* What a worker has taken: all of it. */
 struct redis_call *queue_processing(struct redis *, const struct id *worker);
+/* How much of it; a reply for each worker. */
+struct redis_call *queue_processing_lengths(struct redis *,
+    const struct id *workers, size_t n);
+/* The whole processing list goes: nothing in it is an id. */
+struct redis_call *queue_processing_drop(struct redis *, const struct id *worker);
 /* A part of a queue, by index from the head; negative from the tail. */
 struct redis_call *queue_range(struct redis *, const char *queue,
     int64_t first, int64_t last);
@@ -55,7 +60,6 @@ struct redis_call *worker_leave(struct redis *, const struct id *worker);
 struct redis_call *workers_list(struct redis *);	/* set of ids */
 struct redis_call *workers_dead(struct redis *);	/* of the last hour */
 struct redis_call *workers_add(struct redis *, const struct id *ids, size_t n);
-struct redis_call *workers_forget(struct redis *, int64_t dead_before_s);
 /* For each worker: does its heartbeat exist? One reply each. */
 struct redis_call *workers_alive(struct redis *, const struct id *ids, size_t n);
 /* Answer: 1 if it is dead now. */

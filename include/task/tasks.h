@@ -132,6 +132,8 @@ struct pg_call *tasks_still_queued(struct pg *, const struct task_ref *, size_t 
 struct pg_call *leader_elect(struct pg *, const struct id *leader, int64_t seen_term);
 struct pg_call *partitions_ensure(struct pg *, int64_t days_ahead);
 struct pg_call *partitions_drop(struct pg *, int64_t retention_ms);
+/* Row 0: do rows stand in the default partition, whose day has none? */
+struct pg_call *partitions_default(struct pg *);
 struct pg_call *pg_ping(struct pg *);
 /* Row 0: version number, encoding, is there a schema_version table. */
 struct pg_call *pg_server_check(struct pg *);

@@ -90,10 +90,13 @@ LANGUAGE sql IMMUTABLE STRICT AS $$
 $$;
 
 -- Make the partitions of yesterday (tasks made just before midnight on a slow
--- clock) up to some days ahead. Safe to call from anywhere at any time.
+-- clock) up to some days ahead. Safe to call from anywhere at any time. The
+-- lock it needs waits behind every reader, and everybody behind it: so it gives
+-- up soon, to be tried again later. A day of which the default partition has
+-- rows already (an API with a wild clock) stays there.
 -- fillfactor 50 leaves room for the two updates of a task's life beside it.
 CREATE FUNCTION taskflow.ensure_partitions(days_ahead integer) RETURNS integer
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET lock_timeout = '300ms' AS $$
 DECLARE
 	today	date := (now() AT TIME ZONE 'UTC')::date;
 	day	date;
@@ -107,16 +110,20 @@ BEGIN
 		CONTINUE WHEN to_regclass('taskflow.tasks_' || to_char(day, 'YYYYMMDD')) IS NOT NULL;
 		lo := taskflow.id_floor(day::timestamp AT TIME ZONE 'UTC');
 		hi := taskflow.id_floor((day + 1)::timestamp AT TIME ZONE 'UTC');
-		EXECUTE format('CREATE TABLE taskflow.%I PARTITION OF taskflow.tasks
-			FOR VALUES FROM (%L) TO (%L) WITH (fillfactor = 50,
-			autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000,
-			autovacuum_vacuum_insert_scale_factor = 0.1, autovacuum_analyze_scale_factor = 0.05,
-			autovacuum_vacuum_cost_delay = 1)',
-			'tasks_' || to_char(day, 'YYYYMMDD'), lo, hi);
-		EXECUTE format('CREATE TABLE taskflow.%I PARTITION OF taskflow.task_events
-			FOR VALUES FROM (%L) TO (%L) WITH (
-			autovacuum_vacuum_insert_scale_factor = 0.2)',
-			'task_events_' || to_char(day, 'YYYYMMDD'), lo, hi);
+		BEGIN
+			EXECUTE format('CREATE TABLE taskflow.%I PARTITION OF taskflow.tasks
+				FOR VALUES FROM (%L) TO (%L) WITH (fillfactor = 50,
+				autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000,
+				autovacuum_vacuum_insert_scale_factor = 0.1,
+				autovacuum_analyze_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 1)',
+				'tasks_' || to_char(day, 'YYYYMMDD'), lo, hi);
+			EXECUTE format('CREATE TABLE taskflow.%I PARTITION OF taskflow.task_events
+				FOR VALUES FROM (%L) TO (%L) WITH (
+				autovacuum_vacuum_insert_scale_factor = 0.2)',
+				'task_events_' || to_char(day, 'YYYYMMDD'), lo, hi);
+		EXCEPTION WHEN check_violation THEN
+			CONTINUE;
+		END;
 		made := made + 1;
 	END LOOP;
 	RETURN made;
@@ -126,7 +133,7 @@ $$;
 -- Retention: drop whole days that ended before the horizon and in which every
 -- task is final. Names of what was dropped.
 CREATE FUNCTION taskflow.drop_partitions(horizon timestamptz) RETURNS SETOF text
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET lock_timeout = '300ms' AS $$
 DECLARE
 	name	text;
 	waiting	boolean;

@@ -122,11 +122,11 @@ app_close(struct app *app)
 	redis_close(app->redis[PRIORITY_LOW]);
 	redis_close(app->redis[PRIORITY_HIGH]);
 	pg_close(app->pg);
+	thread_pool_close(app->threads);
 	/* What waited for the servers ends now, at most a few turns later. */
 	for (i = 0; i < 100 && flow_count(app->loop) > 0; i++)
 		loop_turn(app->loop);
 	http_close(app->http);
-	thread_pool_close(app->threads);
 	timer_fini(&app->drain_timer);
 	loop_turn(app->loop);
 	loop_close(app->loop);

@@ -73,6 +73,9 @@ again(struct check *k, flow_step *step, const char *what, const char *why)
 		    KV_STR("err", why));
 		k->complained_us = now;
 	}
+	/* What was asked so far is in the arena. */
+	arena_fini(&k->flow.arena);
+	arena_init(&k->flow.arena);
 	flow_then(&k->flow, step);
 	if (k->wait_ms < AGAIN_MAX_MS)
 		k->wait_ms += k->wait_ms / 2;

@@ -271,19 +271,41 @@ pg_push_part(struct pg *pg, enum pg_class class, struct call_list *calls)
 	pg_dispatch_soon(pg);
 }
 
-static bool
-expire_queue(struct pg *pg, struct call_list *l, int64_t now)
+/* How many were answered that their time is over. */
+static size_t
+expire_list(struct pg *pg, struct call_list *l, int64_t now)
 {
 	struct pg_call *c, *next;
+	size_t n = 0;
 
 	TAILQ_FOREACH_SAFE (c, l, link, next) {
 		if (c->deadline_us > now)
 			continue;
 		TAILQ_REMOVE(l, c, link);
-		pg->nwaiting--;
 		pg_finish(c, ERR_UNAVAILABLE, "", pg->last_error);
+		n++;
 	}
-	return !TAILQ_EMPTY(l);
+	return n;
+}
+
+/* True: some are left. */
+static bool
+expire_class(struct pg *pg, enum pg_class class, int64_t now)
+{
+	struct pg_part *part, *next;
+	bool some;
+
+	pg->nwaiting -= expire_list(pg, &pg->waiting[class], now);
+	some = !TAILQ_EMPTY(&pg->waiting[class]);
+
+	TAILQ_FOREACH_SAFE (part, &pg->parts[class], link, next) {
+		expire_list(pg, &part->calls, now);
+		if (TAILQ_EMPTY(&part->calls)) {
+			TAILQ_REMOVE(&pg->parts[class], part, link);
+			free(part);
+		}
+	}
+	return some || !TAILQ_EMPTY(&pg->parts[class]);
 }
 
 static void
@@ -291,9 +313,9 @@ expire(struct loop_timer *t)
 {
 	struct pg *pg = container_of(t, struct pg, expiry);
 	int64_t now = clock_mono_us();
-	bool some = expire_queue(pg, &pg->waiting[PG_READ], now);
+	bool some = expire_class(pg, PG_READ, now);
 
-	some = expire_queue(pg, &pg->waiting[PG_WRITE], now) || some;
+	some = expire_class(pg, PG_WRITE, now) || some;
 	if (some)
 		timer_arm_ms(&pg->expiry, EXPIRY_MS);
 }
@@ -372,7 +394,9 @@ dispatch(struct loop_task *t)
 
 	dispatch_class(pg, PG_WRITE);
 	dispatch_class(pg, PG_READ);
-	if (pg->nwaiting > 0 && !pg->expiry.armed)
+	if ((pg->nwaiting > 0 || !TAILQ_EMPTY(&pg->parts[PG_WRITE]) ||
+		!TAILQ_EMPTY(&pg->parts[PG_READ])) &&
+	    !pg->expiry.armed)
 		timer_arm_ms(&pg->expiry, EXPIRY_MS);
 }
 

@@ -17,8 +17,8 @@
 #define CONNECT_TIMEOUT_MS 5000
 #define BACKOFF_MIN_MS 50
 #define BACKOFF_MAX_MS 5000
-/* Beyond the deadline of its calls a segment is not waited for. */
-#define SEGMENT_MARGIN_MS 100
+/* Beyond the first deadline of its calls a segment is not waited for. */
+#define SEGMENT_MARGIN_US (50 * US_PER_MS)
 
 struct connect {
 	struct flow flow;
@@ -227,7 +227,6 @@ connect_end(struct flow *f, enum err err)
 	if (err == OK && PQsetnonblocking(c->pgc, 1) == 0 &&
 	    PQenterPipelineMode(c->pgc) == 1) {
 		PQsetNoticeReceiver(c->pgc, drop_notice, NULL);
-		c->failures = 0;
 		c->state = CONN_IDLE;
 		watch_renew(&c->watch, PQsocket(c->pgc), WATCH_READ);
 		pg_conn_changed(c->pg);
@@ -259,15 +258,15 @@ watch_for_answers(struct pg_conn *c)
 void
 conn_send(struct pg_conn *c)
 {
-	struct pg *pg = c->pg;
-
 	assert(c->state == CONN_IDLE && !segment_empty(&c->segment));
 	c->state = CONN_BUSY;
 	if (!segment_send(&c->segment, c->pgc, c->cols)) {
 		conn_lost(c, PQerrorMessage(c->pgc));
 		return;
 	}
-	timer_arm_ms(&c->timer, pg->timeout_ms + SEGMENT_MARGIN_MS);
+	/* Its other calls, if they have more patience, are sent again. */
+	timer_arm_us(&c->timer,
+	    c->segment.deadline_us - clock_mono_us() + SEGMENT_MARGIN_US);
 	watch_for_answers(c);
 }
 
@@ -280,10 +279,13 @@ segment_over(struct pg_conn *c)
 	pg->last_segment_us = clock_mono_us() - c->segment.sent_us;
 	pg->active[c->segment.class]--;
 	c->state = CONN_IDLE;
-	if (segment_done(&c->segment, pg))
-		pg_dispatch_soon(pg);
-	else
+	if (!segment_done(&c->segment, pg)) {
 		conn_lost(c, pg->last_error);
+		return;
+	}
+	/* A login proves nothing: PgBouncer accepts it without a server. */
+	c->failures = 0;
+	pg_dispatch_soon(pg);
 }
 
 /* The result protocol of pipeline mode: results of a statement, then NULL;
@@ -296,7 +298,8 @@ read_results(struct pg_conn *c)
 	while (c->state == CONN_BUSY && !PQisBusy(c->pgc)) {
 		r = PQgetResult(c->pgc);
 		if (r == NULL) {
-			c->segment.answered++;
+			if (++c->segment.answered > c->segment.ngroups)
+				conn_lost(c, "an answer too many");
 		} else if (PQresultStatus(r) == PGRES_PIPELINE_SYNC) {
 			PQclear(r);
 			segment_over(c);

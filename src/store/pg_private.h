@@ -68,6 +68,8 @@ struct pg_segment {
 	int answered;  /* groups whose results are complete */
 	size_t rows, bytes;
 	size_t ncalls;
+	bool alone;	     /* takes no further call */
+	int64_t deadline_us; /* the first one of its calls */
 	int64_t sent_us;
 	char sqlstate[6];    /* of the first error */
 	char message[256];

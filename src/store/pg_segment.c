@@ -57,6 +57,8 @@ segment_add(struct pg_segment *s, struct pg_call *c)
 
 	assert(c->col == 0 && c->rows > 0);
 	assert(c->stmt->batched || c->rows == 1);
+	if (s->alone || (s->ncalls > 0 && c->stmt->alone))
+		return false;
 	if (s->ncalls > 0 &&
 	    (s->rows + c->rows > SEGMENT_MAX_ROWS ||
 		s->bytes + c->enc.len > SEGMENT_MAX_BYTES))
@@ -65,6 +67,9 @@ segment_add(struct pg_segment *s, struct pg_call *c)
 	if (g == NULL)
 		return false;
 	c->state = CALL_SENT;
+	s->alone = c->stmt->alone;
+	if (s->ncalls == 0 || c->deadline_us < s->deadline_us)
+		s->deadline_us = c->deadline_us;
 	c->input_first = g->rows;
 	TAILQ_INSERT_TAIL(&g->calls, c, link);
 	g->rows += c->rows;
@@ -285,9 +290,10 @@ classify(const char *state)
 {
 	if (strncmp(state, "22", 2) == 0 || strncmp(state, "23", 2) == 0)
 		return REFUSED_DATA;
-	if (strncmp(state, "40", 2) == 0 || strcmp(state, "55P03") == 0)
+	if (strncmp(state, "40", 2) == 0)
 		return REFUSED_TRY_AGAIN;
-	if (strcmp(state, "57014") == 0)
+	/* Cancelled by its time-out, or no lock within lock_timeout. */
+	if (strcmp(state, "57014") == 0 || strcmp(state, "55P03") == 0)
 		return REFUSED_TIMEOUT;
 	if (strncmp(state, "08", 2) == 0 || strncmp(state, "53", 2) == 0 ||
 	    strncmp(state, "57P", 3) == 0 || strncmp(state, "58", 2) == 0 ||

@@ -13,6 +13,8 @@
 #define TERM_KEY "taskflow:term"
 #define EPOCH_KEY "taskflow:epoch"
 
+static struct redis_script dead_script = { "dead", lua_dead, "" };
+static struct redis_script set_script = { "set", lua_set, "" };
 static struct redis_script beat_script = { "beat", lua_beat, "" };
 static struct redis_script verdict_script = { "verdict", lua_verdict, "" };
 static struct redis_script lease_script = { "lease", lua_lease, "" };
@@ -73,7 +75,8 @@ workers_dead(struct redis *r)
 {
 	struct redis_call *c = redis_call_new(r);
 
-	redis_cmd(c, "ZRANGE", DEAD_KEY, "0", "-1", NULL);
+	redis_begin_script(c, &dead_script, 1, 0);
+	redis_arg_str(c, DEAD_KEY);
 	return c;
 }
 
@@ -88,19 +91,6 @@ workers_add(struct redis *r, const struct id *ids, size_t n)
 	redis_arg_str(c, WORKERS_KEY);
 	for (i = 0; i < n; i++)
 		redis_arg_id(c, &ids[i]);
-	return c;
-}
-
-struct redis_call *
-workers_forget(struct redis *r, int64_t dead_before_s)
-{
-	struct redis_call *c = redis_call_new(r);
-
-	redis_begin(c, 4);
-	redis_arg_str(c, "ZREMRANGEBYSCORE");
-	redis_arg_str(c, DEAD_KEY);
-	redis_arg_str(c, "-inf");
-	redis_arg_int(c, dead_before_s);
 	return c;
 }
 
@@ -168,8 +158,7 @@ term_set(struct redis *r, int64_t term)
 {
 	struct redis_call *c = redis_call_new(r);
 
-	redis_begin(c, 3);
-	redis_arg_str(c, "SET");
+	redis_begin_script(c, &set_script, 1, 1);
 	redis_arg_str(c, TERM_KEY);
 	redis_arg_int(c, term);
 	return c;
@@ -201,8 +190,7 @@ epoch_set(struct redis *r, const struct id *epoch)
 {
 	struct redis_call *c = redis_call_new(r);
 
-	redis_begin(c, 3);
-	redis_arg_str(c, "SET");
+	redis_begin_script(c, &set_script, 1, 1);
 	redis_arg_str(c, EPOCH_KEY);
 	redis_arg_id(c, epoch);
 	return c;

@@ -136,6 +136,28 @@ queue_processing(struct redis *r, const struct id *worker)
 }
 
 struct redis_call *
+queue_processing_lengths(struct redis *r, const struct id *workers, size_t n)
+{
+	struct redis_call *c = redis_call_new(r);
+	char key[PROCESSING_KEY_SIZE];
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		redis_cmd(c, "LLEN", processing_key(key, &workers[i]), NULL);
+	return c;
+}
+
+struct redis_call *
+queue_processing_drop(struct redis *r, const struct id *worker)
+{
+	struct redis_call *c = redis_call_new(r);
+	char key[PROCESSING_KEY_SIZE];
+
+	redis_cmd(c, "DEL", processing_key(key, worker), NULL);
+	return c;
+}
+
+struct redis_call *
 queue_range(struct redis *r, const char *queue, int64_t first, int64_t last)
 {
 	struct redis_call *c = redis_call_new(r);

@@ -54,6 +54,7 @@ static const struct pg_stmt ensure_stmt = {
 	.name = "partitions_ensure",
 	.sql = sql_query_partitions_ensure,
 	.class = PG_WRITE,
+	.alone = true,
 	.ncols = 1,
 	.cols = { PG_INT4 },
 };
@@ -61,6 +62,7 @@ static const struct pg_stmt drop_stmt = {
 	.name = "partitions_drop",
 	.sql = sql_query_partitions_drop,
 	.class = PG_WRITE,
+	.alone = true,
 	.ncols = 1,
 	.cols = { PG_INT8 },
 };
@@ -82,6 +84,14 @@ static const struct pg_stmt check_stmt = {
 static const struct pg_stmt version_stmt = {
 	.name = "schema_version",
 	.sql = sql_query_schema_version,
+	.class = PG_READ,
+	.ncols = 1,
+	.cols = { PG_INT4 },
+};
+
+static const struct pg_stmt default_stmt = {
+	.name = "default_rows",
+	.sql = sql_query_default_rows,
 	.class = PG_READ,
 	.ncols = 1,
 	.cols = { PG_INT4 },
@@ -226,6 +236,12 @@ struct pg_call *
 partitions_drop(struct pg *pg, int64_t retention_ms)
 {
 	return call_on_int(pg, &drop_stmt, retention_ms);
+}
+
+struct pg_call *
+partitions_default(struct pg *pg)
+{
+	return call_on_int(pg, &default_stmt, 0);
 }
 
 struct pg_call *

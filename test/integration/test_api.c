@@ -238,7 +238,8 @@ static const struct problem problems[] = {
 	    415, "media-type", NULL },
 	/* who, where, how */
 	{ "GET /tasks HTTP/1.1\r\nHost: a\r\n\r\n", 401, "unauthorized", NULL },
-	{ "GET /tasks HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer x.y.z\r\n\r\n",
+	{ "GET /tasks HTTP/1.1\r\nHost: a\r\n"
+	  "Authorization: Bearer x.y.z\r\n\r\n",
 	    401, "unauthorized", NULL },
 	{ "GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n", 404, "not-found", NULL },
 	{ "GET /tasks/12 HTTP/1.1\r\nHost: a\r\nAuthorization: TOKEN\r\n\r\n",

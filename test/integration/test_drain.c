@@ -60,7 +60,7 @@ unstarted_tasks_go_back_to_the_head_in_order(void **state)
 	tables_clear();
 	hold("n0", 1);
 	fill(ids, BACKLOG, "one", NULL);
-	/* The first one runs, three wait for its handler, the rest is queued. */
+	/* One runs, three wait for its handler, the rest is queued. */
 	UNTIL(runs_of(ids[0]) == 1 && tasks_with("IN_PROGRESS") == 4 &&
 	    queue_is(ids, 4, BACKLOG));
 	part_signal("worker-1", SIGTERM);

@@ -146,12 +146,12 @@ a_leader_that_is_stopped_gives_the_lease_up(void **state)
 static const char *
 insert_row(const char *age, int priority)
 {
-	const char *id = ledger_accept(sql(
-	    "SELECT (lpad(to_hex((extract(epoch FROM clock_timestamp() - "
-	    "'%s'::interval) * 1000)::bigint), 12, '0') || '7' || "
-	    "substr(md5(random()::text), 1, 3) || '8' || "
-	    "substr(md5(random()::text), 1, 15))::uuid",
-	    age));
+	const char *id = ledger_accept(
+	    sql("SELECT (lpad(to_hex((extract(epoch FROM clock_timestamp() - "
+		"'%s'::interval) * 1000)::bigint), 12, '0') || '7' || "
+		"substr(md5(random()::text), 1, 3) || '8' || "
+		"substr(md5(random()::text), 1, 15))::uuid",
+		age));
 
 	sql("WITH t AS (INSERT INTO taskflow.tasks (id, user_id, created_at, "
 	    "queued_at, timeout_ms, max_attempts, status, priority, queue, "
@@ -245,6 +245,7 @@ static void
 an_outage_of_redis_high_is_survived(void **state)
 {
 	const char *running, *id;
+	int64_t since;
 
 	(void)state;
 	await_leader();
@@ -252,9 +253,10 @@ an_outage_of_redis_high_is_survived(void **state)
 	running = submit("ledger", "\"h\"", "\"priority\":\"high\"");
 	UNTIL(runs_of(running) == 1);
 	part_kill("redis-high");
+	since = now_ms();
 	id = submit("noop", "null", "\"priority\":\"high\"");
-	/* Longer than the heartbeat's time to live. */
-	UNTIL(part_logged("worker-1", "no heartbeat got through"));
+	/* Longer than a heartbeat lives. */
+	UNTIL(now_ms() - since > 5000);
 	part_start("redis-high");
 	was_run_once(id);
 	release("h", 1);

@@ -252,6 +252,28 @@ a_late_result_is_refused_while_the_task_waits(void **state)
 	assert_int_equal(runs_of(id), 2);
 }
 
+/* It takes its own lost task from the list while it still runs it. */
+static void
+a_worker_may_be_its_own_successor(void **state)
+{
+	const char *id;
+
+	(void)state;
+	hold("s", 1);
+	id = submit("ledger", "\"s\"", NULL);
+	UNTIL(runs_of(id) == 1);
+	part_signal("worker-1", SIGSTOP);
+	UNTIL(task_is(id, "QUEUED"));
+	UNTIL(redis_int(LOW, "LLEN taskflow:queue:default") == 1);
+	part_signal("worker-1", SIGCONT);
+	UNTIL(redis_int(LOW, "LLEN taskflow:queue:default") == 0);
+	release("s", 1);
+	task_wait(id);
+	assert_string_equal(
+	    raw_of("result"), "{\"name\":\"s\",\"attempt\":2}\n");
+	all_ended();
+}
+
 /* Without a manager nobody gives its tasks away: what it did still counts. */
 static void
 a_result_counts_while_nobody_else_has_the_task(void **state)
@@ -285,6 +307,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_late_result_is_refused_while_another_runs),
 	cmocka_unit_test(a_late_result_is_refused_after_the_end),
 	cmocka_unit_test(a_late_result_is_refused_while_the_task_waits),
+	cmocka_unit_test(a_worker_may_be_its_own_successor),
 	cmocka_unit_test(a_result_counts_while_nobody_else_has_the_task),
 };
 

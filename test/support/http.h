@@ -10,7 +10,7 @@
 #include "support.h"
 
 #define HTTP_UNSENT (-1) /* no connection: the request did not leave */
-#define HTTP_LOST (-2)	 /* it left, and no whole answer came: who knows? */
+#define HTTP_LOST (-2) /* it left, and no whole answer came: who knows? */
 
 struct http {
 	int port;

@@ -74,6 +74,13 @@ ledger_begin(void)
 }
 
 void
+tables_clear(void)
+{
+	sql("TRUNCATE taskflow.tasks, taskflow.task_events");
+	forget_all();
+}
+
+void
 ledger_end(void)
 {
 	forget_all();
@@ -141,15 +148,46 @@ count_lost(void)
 	return lost;
 }
 
+static void
+await_ends(void)
+{
+	int64_t give_up = now_ms() + PATIENCE_MS;
+	int64_t left;
+
+	while ((left = sql_int("SELECT count(*) FROM taskflow.tasks "
+			       "WHERE status < 5")) > 0) {
+		if (now_ms() > give_up)
+			fail_msg("%lld tasks did not end; the first one is %s",
+			    (long long)left,
+			    sql("SELECT row(id, type, status, attempt, worker) "
+				"FROM taskflow.tasks WHERE status < 5 "
+				"ORDER BY id LIMIT 1"));
+		pause_ms(POLL_MS);
+	}
+}
+
+static void
+await_empty_lists(void)
+{
+	int64_t give_up = now_ms() + PATIENCE_MS;
+
+	while (!lists_are_empty()) {
+		if (now_ms() > give_up) {
+			lists_show();
+			fail_msg("entries are left in lists");
+		}
+		pause_ms(POLL_MS);
+	}
+}
+
 void
 all_ended(void)
 {
 	const char *wrong;
 
 	assert_int_equal(count_lost(), 0);
-	UNTIL(sql_int("SELECT count(*) FROM taskflow.tasks "
-		      "WHERE status < 5") == 0);
-	UNTIL(lists_are_empty());
+	await_ends();
+	await_empty_lists();
 	wrong = sql("%s", wrong_sql);
 	if (*wrong != '\0')
 		fail_msg("%s", wrong);

@@ -13,12 +13,15 @@
 #include "client.h"
 
 /* For the configuration: type "ledger" with payload "NAME". */
-#define LEDGER_CONF                                                       \
-	"[handler ledger]\n"                                              \
+#define LEDGER_CONF          \
+	"[handler ledger]\n" \
 	"command = @TOP@/test/integration/ledger.sh @HOME@/ledger @HOME@/hold\n"
 
-/* A new test, on empty tables or not. */
+/* A new test. */
 void ledger_begin(void);
+/* No task in the tables, none accepted: for a test that counts them, after
+ * all_ended(). */
+void tables_clear(void);
 void ledger_end(void);
 /* Did the last test come to its end? */
 bool ledger_is_clean(void);

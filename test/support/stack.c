@@ -23,8 +23,8 @@ static int guard_fd = -1;
 /* ---- paths and settings ---- */
 /* In a ring of their own: those of text() must survive a loop that polls. */
 static const char *
-keep_path(const char *dir, const char *folder, const char *name,
-    const char *suffix)
+keep_path(
+    const char *dir, const char *folder, const char *name, const char *suffix)
 {
 	static char paths[16][640];
 	static size_t next;

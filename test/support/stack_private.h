@@ -7,12 +7,12 @@
 #define PART_SIZE 48
 
 struct stack {
-	char home[256];	  /* of this program */
-	char dir[300];	  /* of the stack */
-	char top[4096];	  /* of the checkout */
-	char bin[4200];	  /* taskflowd */
+	char home[256]; /* of this program */
+	char dir[300]; /* of the stack */
+	char top[4096]; /* of the checkout */
+	char bin[4200]; /* taskflowd */
 	char script[4200]; /* deploy/local/stack */
-	char *env;	  /* what `stack env` says */
+	char *env; /* what `stack env` says */
 };
 extern struct stack the_stack;
 

@@ -190,15 +190,31 @@ lists_are_empty(void)
 }
 
 void
-tables_clear(void)
+lists_show(void)
 {
-	sql("TRUNCATE taskflow.tasks, taskflow.task_events");
+	static const char *const kinds[] = { "queue", "processing" };
+	char *keys, *key, *entries;
+	size_t i;
+
+	for (i = 0; i < 2 * NELEM(kinds); i++) {
+		keys = redis_words(i / 2 == 0 ? LOW : HIGH,
+		    "KEYS taskflow:%s:*", kinds[i % 2]);
+		for (key = strtok(keys, " "); key != NULL;
+		     key = strtok(NULL, " ")) {
+			entries = redis_words(
+			    i / 2 == 0 ? LOW : HIGH, "LRANGE %s 0 19", key);
+			print_message("%s %s: %s\n",
+			    i / 2 == 0 ? "low" : "high", key, entries);
+			free(entries);
+		}
+		free(keys);
+	}
 }
 
 void
 store_clear(void)
 {
-	tables_clear();
+	sql("TRUNCATE taskflow.tasks, taskflow.task_events");
 	redis_int(LOW, "FLUSHALL");
 	redis_int(HIGH, "FLUSHALL");
 }

@@ -22,9 +22,9 @@ int64_t redis_int(enum server, const char *fmt, ...) PRINTF(2, 3);
 char *redis_words(enum server, const char *fmt, ...) PRINTF(2, 3);
 /* Is there no list of tasks, ready or taken, on either server? */
 bool lists_are_empty(void);
+/* For a message: the lists with their entries. */
+void lists_show(void);
 
-/* No task; for a test that counts them, after all_ended(). */
-void tables_clear(void);
 /* No task, no key: for a fresh start. */
 void store_clear(void);
 void store_end(void);

@@ -21,7 +21,7 @@
 #define NELEM(a) (sizeof(a) / sizeof((a)[0]))
 #define PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
 /* Two noisy cores, sanitizers, other tests beside us. */
-#define PATIENCE_MS (120 * 1000)
+#define PATIENCE_MS (90 * 1000)
 #define POLL_MS 15
 
 #define UNTIL(condition)                                                 \
@@ -48,8 +48,8 @@ char *read_file(const char *path);
  * parts of `roles` running on empty tables and lists. */
 struct group {
 	const char *name;
-	const char *roles;	/* for stack up; NULL: the servers alone */
-	const char *conf;	/* more settings for taskflowd */
+	const char *roles; /* for stack up; NULL: the servers alone */
+	const char *conf; /* more settings for taskflowd */
 	const struct CMUnitTest *tests;
 	size_t ntests;
 };

@@ -19,7 +19,7 @@ struct electing {
 };
 
 static flow_step ask_lease, hear_lease, ask_term, write_term, tell_term,
-    pause_between, resign, resigned;
+    pause_between, begin_again, resign, resigned;
 static void elect_end(struct flow *, enum err);
 
 static const struct step elect_steps[] = {
@@ -29,6 +29,7 @@ static const struct step elect_steps[] = {
 	STEP(write_term),
 	STEP(tell_term),
 	STEP(pause_between),
+	STEP(begin_again),
 	STEP(resign), /* when draining */
 	STEP(resigned),
 	STEP_LAST,
@@ -112,7 +113,10 @@ hear_lease(struct flow *f)
 	}
 	/* It was ours from when we asked, not from when we heard. */
 	m->lease_until_us = k->sent_us + ttl * 9 / 10;
-	return m->leading ? flow_goto(f, pause_between) : FLOW_NEXT;
+	/* Taken while we led: redis-high has lost it, and the term with it. */
+	if (m->leading && redis_reply(k->lease, 0)->integer == 2)
+		return flow_goto(f, pause_between);
+	return FLOW_NEXT;
 }
 
 static enum flow_next
@@ -166,8 +170,13 @@ pause_between(struct flow *f)
 		step_down(m, "the lease could not be extended in time");
 	if (!m->leading && ms > STANDBY_MS)
 		ms = STANDBY_MS;
-	flow_then(f, ask_lease);
-	return m->draining ? flow_again(f) : signal_wait(f, &m->elect_wake, ms);
+	return m->draining ? FLOW_NEXT : signal_wait(f, &m->elect_wake, ms);
+}
+
+static enum flow_next
+begin_again(struct flow *f)
+{
+	return flow_again(f);
 }
 
 /* A standby can take over at once. */

@@ -17,8 +17,9 @@
 #include "reconcile.h"
 
 #define LOOK_MS 1000
-/* An id is not looked for before this: its push may be on the way. */
-#define YOUNG_MS 5000
+/* A window begins that much before the end of the last one: clocks of APIs
+ * differ, and an id is made before its row is there. */
+#define OVERLAP_MS 30000
 /* A pass that could not finish is tried again after so long. */
 #define AGAIN_MS 2000
 #define HOLD_MARGIN_MS 1000
@@ -30,15 +31,16 @@ struct reconciling {
 	struct redis_call *push;
 };
 
-static flow_step pause_between, ask_epoch, hear_epoch, plan, walk_on, sort_rows,
-    push_all, pushed, check_members, check_workers, look_further, sweep_lists,
-    end_pass;
+static flow_step pause_between, ask_epoch, hear_epoch, check_epoch, plan,
+    walk_on, sort_rows, push_all, pushed, check_members, check_workers,
+    look_further, sweep_lists, end_pass;
 static void reconcile_end(struct flow *, enum err);
 
 static const struct step reconcile_steps[] = {
 	STEP(pause_between),
 	STEP(ask_epoch),
 	STEP(hear_epoch), /* gone: rebuild */
+	STEP(check_epoch),
 	STEP(plan), /* else: is a pass due? */
 	STEP(walk_on), /* the next ids along the primary key */
 	STEP(sort_rows),
@@ -146,9 +148,10 @@ begin(struct reconciler *r, enum pass pass, int64_t young_ms)
 	r->list_cursor = 0;
 	r->walked = r->pushed = r->recovered = 0;
 	if (pass == PASS_WINDOW)
-		r->at = r->window;
-	else
+		id_floor(id_time_ms(&r->window) - OVERLAP_MS, &r->at);
+	else if (pass != PASS_FULL || !r->resume)
 		memset(&r->at, 0, sizeof(r->at));
+	r->resume = false;
 	id_floor(clock_wall_us() / US_PER_MS - young_ms, &r->upto);
 	if (r->queued == NULL) {
 		r->queued = xmalloc(sizeof(*r->queued));
@@ -176,7 +179,6 @@ rebuild(struct flow *f)
 	begin(r, PASS_REBUILD, 0);
 	id_new(&r->epoch);
 	k->push = epoch_set(r->redis, &r->epoch);
-	flow_then(f, walk_on);
 	return redis_try(k->push, f);
 }
 
@@ -189,7 +191,28 @@ hear_epoch(struct flow *f)
 		return flow_again(f);
 	if (redis_reply(k->epoch, 0)->type == REPLY_NIL)
 		return rebuild(f);
-	return FLOW_NEXT;
+	return flow_goto(f, plan);
+}
+
+static enum flow_next
+check_epoch(struct flow *f)
+{
+	struct reconciling *k = (struct reconciling *)f;
+	struct reconciler *r = k->part.r;
+
+	if (redis_call_err(k->push) == OK)
+		return flow_goto(f, walk_on);
+	/* The key is still missing, so this is tried again in a second. */
+	r->failed = true;
+	return flow_goto(f, end_pass);
+}
+
+/* An id is not looked for before this: its row or its push may be on the way
+ * for as long as the API tries. */
+static int64_t
+young_ms(const struct reconciler *r)
+{
+	return 2 * r->manager->app->conf->pg_timeout_ms + 1000;
 }
 
 static enum flow_next
@@ -203,9 +226,9 @@ plan(struct flow *f)
 	    r->generation != redis_generation(r->redis)) {
 		r->generation = redis_generation(r->redis);
 		r->full_due_us = now + conf->full_pass_interval_ms * US_PER_MS;
-		begin(r, PASS_FULL, YOUNG_MS);
+		begin(r, PASS_FULL, young_ms(r));
 	} else if (now >= r->window_due_us) {
-		begin(r, PASS_WINDOW, YOUNG_MS);
+		begin(r, PASS_WINDOW, young_ms(r));
 	} else {
 		return flow_again(f);
 	}
@@ -221,6 +244,7 @@ walk_on(struct flow *f)
 
 	if (!leads(r->manager))
 		return flow_again(f);
+	r->chunk = r->at;
 	k->rows = tasks_scan(r->manager->app->pg, &r->at, &r->upto, CHUNK);
 	return pg_try(k->rows, f);
 }
@@ -329,6 +353,8 @@ end_pass(struct flow *f)
 	int64_t now = clock_mono_us();
 
 	if (r->failed) {
+		r->resume = r->pass == PASS_FULL;
+		r->at = r->chunk;
 		want_full_pass(r->manager, r->server, AGAIN_MS);
 	} else if (r->pass != PASS_REBUILD) {
 		/* A rebuild leaves the young ones to the next window. */

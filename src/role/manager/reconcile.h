@@ -22,6 +22,8 @@ struct reconciler {
 
 	enum pass pass;
 	struct id at, upto; /* the walk is between these */
+	struct id chunk;    /* where the chunk in hand began */
+	bool resume;	    /* a full pass goes on where the last one failed */
 	struct id window;   /* up to here everything was looked at */
 	bool failed;	    /* the pass could not do all it should */
 	uint64_t generation; /* of the connection, at the last full pass */

@@ -14,7 +14,6 @@
 
 #define EVERY_MS 1000
 #define MAX_WORKERS 10000
-#define FORGET_DEAD_S 3600
 #define HOLD_MARGIN_MS 1000
 
 struct scanning {
@@ -24,8 +23,10 @@ struct scanning {
 	size_t nworkers, at;
 	struct id *dying; /* without a heartbeat */
 	size_t ndying;
+	struct id *full; /* dead, with something in their lists */
+	size_t nfull;
 	enum task_priority server;
-	struct id *ids; /* in the list of workers[at] */
+	struct id *ids; /* in the list of full[at] */
 	size_t nids;
 	struct pg_call *recover;
 	struct task_ref *refs;
@@ -33,8 +34,8 @@ struct scanning {
 };
 
 static flow_step pause_between, list_workers, list_dead, ask_alive, find_dying,
-    pronounce, pronounced, look_into_list, recover_tasks, sort_tasks, give_back,
-    forget_rest, next_list, forget_old;
+    pronounce, pronounced, ask_lengths, pick_full, look_into_list,
+    recover_tasks, sort_tasks, give_back, forget_rest, next_list, other_server;
 
 static const struct step scan_steps[] = {
 	STEP(pause_between),
@@ -44,13 +45,15 @@ static const struct step scan_steps[] = {
 	STEP(find_dying),
 	STEP(pronounce), /* each of them */
 	STEP(pronounced),
-	STEP(look_into_list), /* of each dead worker, on both servers */
+	STEP(ask_lengths), /* of all dead workers' lists on a server */
+	STEP(pick_full),
+	STEP(look_into_list), /* those that are not empty */
 	STEP(recover_tasks),
 	STEP(sort_tasks),
 	STEP(give_back), /* a queue at a time */
 	STEP(forget_rest),
 	STEP(next_list),
-	STEP(forget_old),
+	STEP(other_server),
 	STEP_LAST,
 };
 
@@ -169,9 +172,8 @@ pronounce(struct flow *f)
 	memcpy(k->workers, k->dying, k->ndying * sizeof(struct id));
 	k->nworkers =
 	    k->ndying + queue_ids(rep, k->workers + k->ndying, MAX_WORKERS);
-	k->at = 0;
 	k->server = PRIORITY_HIGH;
-	return flow_goto(f, look_into_list);
+	return flow_goto(f, ask_lengths);
 }
 
 static enum flow_next
@@ -193,14 +195,42 @@ pronounced(struct flow *f)
 
 /* ---- emptying lists ---- */
 static enum flow_next
+ask_lengths(struct flow *f)
+{
+	struct scanning *k = (struct scanning *)f;
+
+	k->at = k->nfull = 0;
+	if (k->nworkers == 0)
+		return flow_again(f);
+	k->call = queue_processing_lengths(
+	    manager_of(f)->app->redis[k->server], k->workers, k->nworkers);
+	return redis_try(k->call, f);
+}
+
+static enum flow_next
+pick_full(struct flow *f)
+{
+	struct scanning *k = (struct scanning *)f;
+	size_t i;
+
+	if (redis_call_err(k->call) != OK)
+		return flow_goto(f, other_server);
+	k->full = arena_alloc(&f->arena, k->nworkers * sizeof(*k->full));
+	for (i = 0; i < k->nworkers; i++)
+		if (redis_reply(k->call, i)->integer > 0)
+			k->full[k->nfull++] = k->workers[i];
+	return FLOW_NEXT;
+}
+
+static enum flow_next
 look_into_list(struct flow *f)
 {
 	struct scanning *k = (struct scanning *)f;
 
-	if (k->at == k->nworkers)
-		return flow_goto(f, forget_old);
+	if (k->at == k->nfull)
+		return flow_goto(f, other_server);
 	k->call = queue_processing(
-	    manager_of(f)->app->redis[k->server], &k->workers[k->at]);
+	    manager_of(f)->app->redis[k->server], &k->full[k->at]);
 	return redis_try(k->call, f);
 }
 
@@ -215,10 +245,16 @@ recover_tasks(struct flow *f)
 		return flow_goto(f, next_list);
 	k->ids = arena_alloc(&f->arena, (rep->n + 1) * sizeof(struct id));
 	k->nids = queue_ids(rep, k->ids, CHUNK);
-	id_format(&k->workers[k->at], name);
+	if (k->nids == 0) { /* somebody's rubbish */
+		k->call = queue_processing_drop(
+		    manager_of(f)->app->redis[k->server], &k->full[k->at]);
+		flow_then(f, next_list);
+		return redis_try(k->call, f);
+	}
+	id_format(&k->full[k->at], name);
 	snprintf(reason, sizeof(reason), "its worker %s died", name);
-	k->recover = tasks_recover(manager_of(f)->app->pg, &k->workers[k->at],
-	    k->ids, k->nids, reason);
+	k->recover = tasks_recover(
+	    manager_of(f)->app->pg, &k->full[k->at], k->ids, k->nids, reason);
 	return pg_try(k->recover, f);
 }
 
@@ -245,8 +281,7 @@ sort_tasks(struct flow *f)
 		else
 			failed[nfailed++] = ref->id;
 	}
-	log_info("manager", "recovered tasks",
-	    KV_ID("worker", &k->workers[k->at]),
+	log_info("manager", "recovered tasks", KV_ID("worker", &k->full[k->at]),
 	    KV_INT("queued", (int64_t)k->nrefs),
 	    KV_INT("failed", (int64_t)nfailed));
 	if (nfailed > 0)
@@ -274,7 +309,7 @@ give_back(struct flow *f)
 	k->nrefs = rest;
 	flow_then(f, give_back);
 	k->call = queue_give_back(manager_of(f)->app->redis[k->server], queue,
-	    &k->workers[k->at], ids, n);
+	    &k->full[k->at], ids, n);
 	return redis_try(k->call, f);
 }
 
@@ -287,28 +322,24 @@ forget_rest(struct flow *f)
 	if (redis_call_err(k->call) != OK)
 		return flow_goto(f, next_list);
 	k->call = queue_remove(manager_of(f)->app->redis[k->server],
-	    &k->workers[k->at], k->ids, k->nids);
+	    &k->full[k->at], k->ids, k->nids);
 	return redis_try(k->call, f);
 }
 
 static enum flow_next
 next_list(struct flow *f)
 {
-	struct scanning *k = (struct scanning *)f;
-
-	if (k->server == PRIORITY_HIGH) {
-		k->server = PRIORITY_LOW;
-	} else {
-		k->server = PRIORITY_HIGH;
-		k->at++;
-	}
+	((struct scanning *)f)->at++;
 	return flow_goto(f, look_into_list);
 }
 
 static enum flow_next
-forget_old(struct flow *f)
+other_server(struct flow *f)
 {
-	redis_send(workers_forget(
-	    high(f), clock_wall_us() / US_PER_S - FORGET_DEAD_S));
-	return flow_again(f);
+	struct scanning *k = (struct scanning *)f;
+
+	if (k->server == PRIORITY_LOW)
+		return flow_again(f);
+	k->server = PRIORITY_LOW;
+	return flow_goto(f, ask_lengths);
 }

@@ -93,7 +93,6 @@ promote(struct flow *f)
 	}
 	if (k->nrefs == 0)
 		return flow_again(f);
-	k->next_us = -1; /* more may be due: look again at once */
 	k->promoted = tasks_promote(m->app->pg, k->refs, k->nrefs);
 	return pg_try(k->promoted, f);
 }
@@ -112,6 +111,8 @@ pick_server(struct flow *f)
 		k->next_us = 0;
 		return flow_again(f);
 	}
+	if (pg_rows(k->promoted) > 0)
+		k->next_us = -1; /* more may be due: look again at once */
 	if (k->left == NULL) {
 		k->left = arena_alloc(&f->arena, CHUNK * sizeof(*k->left));
 		k->server = PRIORITY_HIGH;

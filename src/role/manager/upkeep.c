@@ -4,7 +4,10 @@
 
 #define DAYS_AHEAD 3
 #define EVERY_MS (3600 * 1000)
-#define AGAIN_MS 5000
+#define AGAIN_MS 5000 /* not the leader */
+#define RETRY_MS 60000 /* no lock to be had: not soon again, see sql/schema */
+/* Dropping looks at all of a partition. */
+#define DROP_TIMEOUT_MS 60000
 
 struct keeping {
 	struct duty_flow duty;
@@ -12,13 +15,14 @@ struct keeping {
 	int64_t pause_ms;
 };
 
-static flow_step pause_between, make_ahead, drop_old, note_dropped;
+static flow_step pause_between, make_ahead, drop_old, note_dropped, note_strays;
 
 static const struct step upkeep_steps[] = {
 	STEP(pause_between),
 	STEP(make_ahead),
 	STEP(drop_old),
 	STEP(note_dropped),
+	STEP(note_strays),
 	STEP_LAST,
 };
 
@@ -64,11 +68,13 @@ drop_old(struct flow *f)
 	struct manager *m = k->duty.duty->manager;
 
 	if (pg_call_err(k->call) != OK) {
+		k->pause_ms = RETRY_MS;
 		log_warn("manager", "cannot make partitions",
 		    KV_STR("err", pg_call_message(k->call)));
 		return flow_again(f);
 	}
 	k->call = partitions_drop(m->app->pg, m->app->conf->retention_ms);
+	pg_call_timeout_ms(k->call, DROP_TIMEOUT_MS);
 	return pg_try(k->call, f);
 }
 
@@ -79,6 +85,7 @@ note_dropped(struct flow *f)
 	int i;
 
 	if (pg_call_err(k->call) != OK) {
+		k->pause_ms = RETRY_MS;
 		log_warn("manager", "cannot drop partitions",
 		    KV_STR("err", pg_call_message(k->call)));
 		return flow_again(f);
@@ -89,6 +96,20 @@ note_dropped(struct flow *f)
 		log_info("manager", "dropped a partition",
 		    KV_STR("name", arena_dup(&f->arena, name.p, name.len)));
 	}
+	k->call = partitions_default(k->duty.duty->manager->app->pg);
+	return pg_try(k->call, f);
+}
+
+static enum flow_next
+note_strays(struct flow *f)
+{
+	struct keeping *k = (struct keeping *)f;
+
+	if (pg_call_err(k->call) == OK && pg_int(k->call, 0, 0) != 0)
+		log_warn("manager",
+		    "tasks stand in the default partition: no "
+		    "partition was made for their day, or a "
+		    "clock is wrong");
 	k->pause_ms = EVERY_MS;
 	return flow_again(f);
 }

@@ -105,6 +105,8 @@ send_beat(struct flow *f)
 	const struct conf *conf = w->app->conf;
 	int64_t now = clock_mono_us();
 
+	if (w->left)
+		return FLOW_END; /* a heartbeat now would look like a death */
 	w->turns++;
 	w->last_turn_us = now;
 	if (now < w->next_beat_us)
@@ -177,7 +179,8 @@ must_pause(struct worker *w)
 static bool
 all_done(struct worker *w)
 {
-	if (w->nrunning > 0 || w->ndone > 0 || w->leave != NULL)
+	if (w->nrunning > 0 || w->ndone > 0 || w->nprogress > 0 ||
+	    w->leave != NULL)
 		return false;
 	if (!w->left)
 		leave_start(w);
@@ -256,9 +259,10 @@ last_of_known_queue(struct worker *w)
 	struct work *work;
 
 	/* What resync found in our list goes on to be claimed: only then is
-	 * its queue known. */
+	 * its queue known. And one whose claim was not answered may be ours by
+	 * now: it must be claimed again until we know. */
 	TAILQ_FOREACH_REVERSE(work, &w->taken, work_list, link)
-	if (work->queue != NULL)
+	if (work->queue != NULL && !work->unsure)
 		return work;
 	return NULL;
 }
@@ -296,7 +300,8 @@ return_excess(struct flow *f)
 	ids = arena_alloc(&f->arena, w->ntaken * sizeof(*ids));
 	for (work = like; work != NULL && w->ntaken > room; work = prev) {
 		prev = TAILQ_PREV(work, work_list, link);
-		if (work->server != server || work->queue != queue)
+		if (work->server != server || work->queue != queue ||
+		    work->unsure)
 			continue;
 		ids[n++] = work->run.id;
 		work_forget(w, work);
@@ -308,6 +313,17 @@ return_excess(struct flow *f)
 }
 
 /* ---- claiming ---- */
+/* leave.c finds them in the list. */
+static void
+forget_unasked(struct worker *w)
+{
+	struct work *work, *next;
+
+	TAILQ_FOREACH_SAFE (work, &w->taken, link, next)
+		if (!work->unsure)
+			work_forget(w, work);
+}
+
 static enum flow_next
 claim_taken(struct flow *f)
 {
@@ -315,9 +331,8 @@ claim_taken(struct flow *f)
 	struct worker *w = k->worker;
 	struct work *work;
 
-	if (w->draining) /* leave.c finds them in the list */
-		while ((work = TAILQ_FIRST(&w->taken)) != NULL)
-			work_forget(w, work);
+	if (w->draining)
+		forget_unasked(w);
 	if (w->ntaken == 0)
 		return flow_goto(f, next_turn);
 	w->hot = true; /* where one came from there may be more */
@@ -332,7 +347,7 @@ claim_taken(struct flow *f)
 	}
 	k->claim = tasks_claim(w->app->pg, &w->id, k->ids, k->nids);
 	/* The next heartbeat must not wait for a database that hangs. */
-	pg_call_timeout_ms(k->claim, w->app->conf->heartbeat_ttl_ms / 2);
+	pg_call_timeout_ms(k->claim, w->app->conf->heartbeat_ttl_ms / 3);
 	return pg_try(k->claim, f);
 }
 
@@ -349,6 +364,7 @@ unclaim(struct flow *f)
 	for (i = k->nids; i-- > 0;) {
 		work = idmap_get(&w->known, &k->ids[i]);
 		work->state = WORK_TAKEN;
+		work->unsure = true;
 		TAILQ_INSERT_HEAD(&w->taken, work, link);
 		w->ntaken++;
 		w->nclaiming--;
@@ -364,14 +380,17 @@ start_claimed(struct flow *f)
 	struct worker *w = k->worker;
 	struct task_claimed c;
 	struct work *work;
+	bool start;
 	int i;
 
 	if (pg_call_err(k->claim) != OK)
 		return unclaim(f);
+	/* The answer may have taken long: things may have changed. */
+	start = !w->draining && !lease_is_over(w);
 	for (i = 0; i < pg_rows(k->claim); i++) {
 		tasks_claimed(k->claim, i, &c);
 		work = idmap_get(&w->known, &k->ids[c.input]);
-		work_run(w, work, &c);
+		work_run(w, work, &c, start);
 	}
 	return FLOW_NEXT;
 }

@@ -86,6 +86,12 @@ take_over(struct flow *f)
 	struct worker *w = k->fetch->worker;
 	struct id id;
 
+	/* Out of memory, BLMOVE is refused, but our script is not: without it
+	 * a full server could never be emptied. */
+	if (redis_call_err(k->call) == ERR_OVERLOADED) {
+		w->hot = true;
+		signal_raise(&w->wake);
+	}
 	if (redis_call_err(k->call) != OK)
 		return flow_sleep_ms(f, DOWN_MS);
 	/* Under our old name it belongs to the scanner, who looks there. */

@@ -26,10 +26,14 @@ static void leave_end(struct flow *, enum err);
 
 static const struct step leave_steps[] = {
 	STEP(look_into_list), /* of redis-low, then of redis-high */
-	STEP(ask_what_they_are), STEP(sort_them),
+	STEP(ask_what_they_are),
+	STEP(sort_them),
 	STEP(give_back), /* a queue at a time */
-	STEP(forget_rest), STEP(other_list), STEP(say_goodbye),
-	STEP(note_goodbye), STEP_LAST
+	STEP(forget_rest),
+	STEP(other_list),
+	STEP(say_goodbye),
+	STEP(note_goodbye),
+	STEP_LAST,
 };
 
 static const struct flow_def leave_flow = {
@@ -51,6 +55,15 @@ leave_start(struct worker *w)
 	flow_go(w->leave);
 }
 
+/* A server is away: what stands there is the scanner's, who looks when our
+ * heartbeat has expired. */
+static enum flow_next
+skip_list(struct leaving *k)
+{
+	k->incomplete = true;
+	return flow_goto(&k->flow, other_list);
+}
+
 static enum flow_next
 look_into_list(struct flow *f)
 {
@@ -68,10 +81,8 @@ ask_what_they_are(struct flow *f)
 	struct worker *w = k->worker;
 	const struct reply *rep = redis_reply(k->redis, 0);
 
-	if (redis_call_err(k->redis) != OK) {
-		k->incomplete = true;
-		return flow_goto(f, other_list);
-	}
+	if (redis_call_err(k->redis) != OK)
+		return skip_list(k);
 	k->ids = arena_alloc(&f->arena, (rep->n + 1) * sizeof(*k->ids));
 	k->nids = queue_ids(rep, k->ids, rep->n);
 	if (k->nids == 0)
@@ -89,10 +100,8 @@ sort_them(struct flow *f)
 	size_t input;
 	int i;
 
-	if (pg_call_err(k->recover) != OK) {
-		k->incomplete = true;
-		return flow_goto(f, other_list);
-	}
+	if (pg_call_err(k->recover) != OK)
+		return skip_list(k);
 	k->refs = arena_alloc(&f->arena, (k->nids + 1) * sizeof(*k->refs));
 	k->nrefs = 0;
 	for (i = 0; i < pg_rows(k->recover); i++) {
@@ -114,6 +123,8 @@ give_back(struct flow *f)
 	char queue[TASK_NAME_MAX + 1];
 	size_t i, n = 0, rest = 0;
 
+	if (redis_call_err(k->redis) != OK)
+		return skip_list(k);
 	if (k->nrefs == 0)
 		return FLOW_NEXT;
 	memcpy(queue, k->refs[0].queue, sizeof(queue));
@@ -147,6 +158,8 @@ other_list(struct flow *f)
 {
 	struct leaving *k = (struct leaving *)f;
 
+	if (redis_call_err(k->redis) != OK)
+		k->incomplete = true;
 	if (k->server == PRIORITY_HIGH)
 		return FLOW_NEXT;
 	k->server = PRIORITY_HIGH;

@@ -114,6 +114,15 @@ put_back(struct flow *f)
 	return redis_try(k->restore, f);
 }
 
+/* What we hold under an old name is not what stands under the new one. */
+static bool
+is_ours(const struct worker *w, const struct id *id)
+{
+	const struct work *work = idmap_get(&w->known, id);
+
+	return work != NULL && id_cmp(&work->worker, &w->id) == 0;
+}
+
 static enum flow_next
 adopt(struct flow *f)
 {
@@ -130,7 +139,8 @@ adopt(struct flow *f)
 	ids = arena_alloc(&f->arena, (rep->n + 1) * sizeof(*ids));
 	n = queue_ids(rep, ids, rep->n);
 	for (i = 0; i < n; i++)
-		if (work_take(w, &ids[i], k->server, NULL) != NULL)
+		if (!is_ours(w, &ids[i]) &&
+		    work_take(w, &ids[i], k->server, NULL) != NULL)
 			found++;
 	if (found > 0) {
 		log_info("worker", "took over what stood in its list",

@@ -24,7 +24,7 @@ struct settling {
 };
 
 static flow_step await_ended, write_batch, check_batch, note_refused,
-    leave_lists, tell_others;
+    leave_lists, tell_others, begin_again;
 static void settle_end(struct flow *, enum err);
 
 static const struct step settle_steps[] = {
@@ -34,6 +34,7 @@ static const struct step settle_steps[] = {
 	STEP(note_refused), /* late results of tasks given to others */
 	STEP(leave_lists),
 	STEP(tell_others),
+	STEP(begin_again),
 	STEP_LAST,
 };
 
@@ -133,7 +134,7 @@ check_batch(struct flow *f)
 		return pg_try(k->settle, f);
 	}
 	if (pg_call_err(k->settle) != OK) {
-		flow_then(f, await_ended);
+		flow_then(f, begin_again);
 		return flow_sleep_ms(f, RETRY_MS);
 	}
 	late = arena_alloc(&f->arena, (k->n + 1) * sizeof(*late));
@@ -153,7 +154,7 @@ note_refused(struct flow *f)
 	size_t i, row = 0;
 
 	if (pg_call_err(k->stale) != OK) {
-		flow_then(f, await_ended);
+		flow_then(f, begin_again);
 		return flow_sleep_ms(f, RETRY_MS);
 	}
 	for (i = 0; i < k->n; i++) {
@@ -237,6 +238,12 @@ tell_others(struct flow *f)
 		redis_send(signal_due(high));
 	if (w->draining)
 		signal_raise(&w->wake);
+	return FLOW_NEXT;
+}
+
+static enum flow_next
+begin_again(struct flow *f)
+{
 	return flow_again(f);
 }
 
@@ -245,6 +252,7 @@ tell_others(struct flow *f)
 
 struct progress {
 	struct flow flow;
+	TAILQ_ENTRY(progress) link;
 	struct worker *worker;
 	struct id id, name;
 	int64_t attempt;
@@ -282,7 +290,17 @@ progress_send(struct worker *w, struct run *r, struct span message)
 	p->attempt = r->attempt;
 	p->text = arena_dup(&p->flow.arena, message.p, message.len);
 	p->len = message.len;
+	TAILQ_INSERT_TAIL(&w->progress, p, link);
 	flow_go(&p->flow);
+}
+
+void
+progress_stop(struct worker *w)
+{
+	struct progress *p;
+
+	TAILQ_FOREACH (p, &w->progress, link)
+		flow_abort(&p->flow, ERR_SHUTDOWN);
 }
 
 static enum flow_next
@@ -298,6 +316,12 @@ write_progress(struct flow *f)
 static void
 progress_end(struct flow *f, enum err err)
 {
+	struct progress *p = (struct progress *)f;
+	struct worker *w = p->worker;
+
 	(void)err;
-	((struct progress *)f)->worker->nprogress--;
+	TAILQ_REMOVE(&w->progress, p, link);
+	w->nprogress--;
+	if (w->draining)
+		signal_raise(&w->wake);
 }

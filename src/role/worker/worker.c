@@ -17,15 +17,46 @@
 static void *worker_start(struct app *app, char *err, size_t size);
 
 /* ---- works ---- */
+
+/* High before low, in the order of taking. */
+static void
+enlist(struct worker *w, struct work *work)
+{
+	struct work *at = TAILQ_FIRST(&w->taken);
+
+	while (work->server == PRIORITY_HIGH && at != NULL &&
+	    at->server == PRIORITY_HIGH)
+		at = TAILQ_NEXT(at, link);
+	if (work->server == PRIORITY_HIGH && at != NULL)
+		TAILQ_INSERT_BEFORE(at, work, link);
+	else
+		TAILQ_INSERT_TAIL(&w->taken, work, link);
+	w->ntaken++;
+}
+
+/* We have it already; what this entry is will be seen when that has ended.
+ * Those under an old name of ours are the scanner's. */
+static void
+note_again(struct worker *w, struct work *known, enum task_priority server,
+    const char *queue)
+{
+	if (id_cmp(&known->again_worker, &w->id) != 0)
+		memset(known->again, 0, sizeof(known->again));
+	known->again[server]++;
+	known->again_worker = w->id;
+	known->again_queue = queue;
+}
+
 struct work *
 work_take(struct worker *w, const struct id *id, enum task_priority server,
     const char *queue)
 {
-	struct work *work;
+	struct work *work = idmap_get(&w->known, id);
 
-	/* A duplicate of what we have: harmless, one entry too many. */
-	if (idmap_get(&w->known, id) != NULL)
+	if (work != NULL) {
+		note_again(w, work, server, queue);
 		return NULL;
+	}
 	work = xcalloc(1, sizeof(*work));
 	work->run.id = *id;
 	work->worker = w->id;
@@ -34,25 +65,34 @@ work_take(struct worker *w, const struct id *id, enum task_priority server,
 	work->state = WORK_TAKEN;
 	work->order = w->taken_ever++;
 	idmap_put(&w->known, id, work);
-	/* High before low, in the order of taking. */
-	if (server == PRIORITY_HIGH && w->ntaken > 0 &&
-	    TAILQ_LAST(&w->taken, work_list)->server == PRIORITY_LOW) {
-		struct work *at = TAILQ_FIRST(&w->taken);
-
-		while (at->server == PRIORITY_HIGH)
-			at = TAILQ_NEXT(at, link);
-		TAILQ_INSERT_BEFORE(at, work, link);
-	} else {
-		TAILQ_INSERT_TAIL(&w->taken, work, link);
-	}
-	w->ntaken++;
+	enlist(w, work);
 	return work;
+}
+
+/* The next one of them; the rest is noted there. */
+static void
+take_again(struct worker *w, const struct work *old)
+{
+	enum task_priority server =
+	    old->again[PRIORITY_HIGH] > 0 ? PRIORITY_HIGH : PRIORITY_LOW;
+	struct work *work =
+	    work_take(w, &old->run.id, server, old->again_queue);
+
+	memcpy(work->again, old->again, sizeof(work->again));
+	work->again[server]--;
+	work->again_worker = old->again_worker;
+	work->again_queue = old->again_queue;
+	signal_raise(&w->wake);
 }
 
 void
 work_free(struct worker *w, struct work *work)
 {
 	idmap_remove(&w->known, &work->run.id);
+	/* While draining leave.c looks into the lists, at the end. */
+	if (work->again[PRIORITY_LOW] + work->again[PRIORITY_HIGH] > 0 &&
+	    id_cmp(&work->again_worker, &w->id) == 0 && !w->draining)
+		take_again(w, work);
 	free(work->strings);
 	free(work->bytes);
 	free(work);
@@ -81,7 +121,8 @@ store(char **at, struct span s)
 
 /* The rows die with the claim's flow: keep what the run needs. */
 void
-work_run(struct worker *w, struct work *work, const struct task_claimed *c)
+work_run(struct worker *w, struct work *work, const struct task_claimed *c,
+    bool start)
 {
 	struct run *r = &work->run;
 	char *at;
@@ -103,7 +144,10 @@ work_run(struct worker *w, struct work *work, const struct task_claimed *c)
 	work->state = WORK_RUNNING;
 	w->nclaiming--;
 	w->nrunning++;
-	handlers_start(w->handlers, r);
+	if (start)
+		handlers_start(w->handlers, r);
+	else
+		work_release(w, work);
 }
 
 static struct span
@@ -242,6 +286,7 @@ worker_start(struct app *app, char *err, size_t size)
 	idmap_init(&w->known);
 	TAILQ_INIT(&w->taken);
 	TAILQ_INIT(&w->done);
+	TAILQ_INIT(&w->progress);
 	signal_init(&w->wake, app->loop);
 	signal_init(&w->ended, app->loop);
 	signal_init(&w->lost, app->loop);
@@ -359,6 +404,7 @@ worker_stop(void *state)
 	stop_flow(w->settle);
 	stop_flow(w->resync);
 	stop_flow(w->leave);
+	progress_stop(w);
 	/* Their ends run in the next turns, and must find us. */
 	for (i = 0; i < 3; i++)
 		loop_turn(w->app->loop);

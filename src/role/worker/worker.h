@@ -29,7 +29,14 @@ struct work {
 	struct run run; /* first: handlers hand it back */
 	TAILQ_ENTRY(work) link;
 	enum work_state state;
+	bool unsure; /* a claim was not answered: it may be ours */
 	uint64_t order; /* of taking */
+	/* Entries with its id that came while it was known: duplicates, or a
+	 * retry that was faster than our LREM, or our own successor. When it
+	 * is freed, they are taken in its place. */
+	size_t again[2]; /* by server */
+	struct id again_worker;
+	const char *again_queue;
 	struct id worker; /* under which name it was taken */
 	enum task_priority server;
 	const char *queue; /* of worker->queues, or of strings; NULL: found by
@@ -41,6 +48,7 @@ struct work {
 TAILQ_HEAD(work_list, work);
 
 struct fetch;
+struct progress;
 
 struct worker {
 	struct app *app;
@@ -83,7 +91,8 @@ struct worker {
 	/* leaving (leave.c) */
 	bool draining, left;
 	struct flow *leave;
-	size_t nprogress; /* progress reports in flight */
+	TAILQ_HEAD(, progress) progress; /* reports in flight (settle.c) */
+	size_t nprogress;
 };
 
 static inline size_t
@@ -101,7 +110,9 @@ struct work *work_take(struct worker *, const struct id *,
 void work_free(struct worker *, struct work *);
 /* A taken one that is not ours to claim after all. */
 void work_forget(struct worker *, struct work *);
-void work_run(struct worker *, struct work *, const struct task_claimed *);
+/* Claimed: to its handler, or (start is false) released at once. */
+void work_run(struct worker *, struct work *, const struct task_claimed *,
+    bool start);
 void work_end(struct worker *, struct work *, const struct run_result *);
 /* Unstarted: the attempt is taken back, and it returns to its queue. */
 void work_release(struct worker *, struct work *);
@@ -113,6 +124,7 @@ void fetch_fini(struct worker *);
 /* Idle again: wait at the lists. */
 void fetch_wake(struct worker *);
 void settle_start(struct worker *);
+void progress_stop(struct worker *);
 void progress_send(struct worker *, struct run *, struct span message);
 void resync_start(struct worker *);
 void leave_start(struct worker *);

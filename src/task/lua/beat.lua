@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- A worker's heartbeat. 0: it was declared dead and needs a new name.
 -- KEYS: heartbeat, workers, dead; ARGV: worker, what it says, TTL in ms
 if redis.call('ZSCORE', KEYS[3], ARGV[1]) then return 0 end

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Ids (ARGV, in order) from a processing list back to the head of a queue.
 -- Only what is in the list moves, so that doing it twice does no harm.
 -- KEYS: processing, queue

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Take or extend a lease. 1: taken, 2: extended, 0: somebody else's.
 -- KEYS: lease; ARGV: me, TTL in ms
 local holder = redis.call('GET', KEYS[1])

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- The server lost its data, or some of it: what a worker runs (ARGV) stands in
 -- its processing list again, once each.
 -- KEYS: processing

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Move up to ARGV[1] ids from the head of a queue to a processing list.
 -- KEYS: queue, processing
 local ids = redis.call('LRANGE', KEYS[1], 0, ARGV[1] - 1)

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Declare a worker dead, unless it has just given a sign of life.
 -- KEYS: heartbeat, workers, dead; ARGV: worker
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
