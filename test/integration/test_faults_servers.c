@@ -44,6 +44,9 @@ flushing_both_redis_servers_loses_nothing(void **state)
 	/* The backlog stands in its lists again before anything else ends. */
 	UNTIL(redis_int(LOW, "LLEN taskflow:queue:default") >= 200 &&
 	    redis_int(HIGH, "LLEN taskflow:queue:default") >= 100);
+	/* And what runs in the worker's own. */
+	UNTIL(redis_int(LOW, "KEYS taskflow:processing:*") == 1 &&
+	    redis_int(HIGH, "KEYS taskflow:processing:*") == 1);
 	release("r", 1);
 	all_ended();
 	assert_int_equal(tasks_with("COMPLETED"), 324);

@@ -138,6 +138,28 @@ ids_that_were_taken_but_not_claimed_are_given_back(void **state)
 	all_ended();
 }
 
+/* A dead worker's list names a task that somebody else runs by now. */
+static void
+a_dead_workers_list_takes_nothing_from_others(void **state)
+{
+	static const char dead[] = "019283a4-1234-7000-8000-0123456789ab";
+	const char *id;
+
+	(void)state;
+	hold("x", 1);
+	id = submit("ledger", "\"x\"", NULL);
+	UNTIL(runs_of(id) == 1);
+	redis_int(LOW, "RPUSH taskflow:processing:%s %s", dead, id);
+	redis_int(HIGH, "SADD taskflow:workers %s", dead);
+	UNTIL(redis_int(LOW, "EXISTS taskflow:processing:%s", dead) == 0);
+	assert_true(runs_as(id, 1));
+	release("x", 1);
+	task_wait(id);
+	assert_string_equal(
+	    task_events(id), "CREATED/0 PICKED_UP/1 COMPLETED/1");
+	all_ended();
+}
+
 /* ---- SIGSTOP past the TTL ---- */
 
 /* worker-1 runs the first attempt and is stopped; worker-2 gets the second
@@ -304,6 +326,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(the_last_attempt_dies_with_its_worker),
 	cmocka_unit_test(a_killed_workers_backlog_goes_on),
 	cmocka_unit_test(ids_that_were_taken_but_not_claimed_are_given_back),
+	cmocka_unit_test(a_dead_workers_list_takes_nothing_from_others),
 	cmocka_unit_test(a_late_result_is_refused_while_another_runs),
 	cmocka_unit_test(a_late_result_is_refused_after_the_end),
 	cmocka_unit_test(a_late_result_is_refused_while_the_task_waits),

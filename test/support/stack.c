@@ -1,4 +1,5 @@
 /* The stack of this program: its folder, its beginning and its end. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -237,7 +238,45 @@ is_server(const char *part)
 	return false;
 }
 
-void
+/* A crash, or what a sanitizer says: whatever the tests saw. */
+static bool
+has_complaint(const char *part)
+{
+	static const char *const words[] = { "Sanitizer",
+		"runtime error:", "Assertion `" };
+	size_t i;
+
+	for (i = 0; i < NELEM(words); i++)
+		if (part_logged(part, words[i])) {
+			fprintf(stderr, "%s says \"%s\"\n", part, words[i]);
+			return true;
+		}
+	return false;
+}
+
+/* Of any part that ever ran, except the servers, which are not ours. */
+static bool
+have_complaints(void)
+{
+	DIR *dir = opendir(stack_file("stack/log"));
+	bool found = false;
+	char part[PART_SIZE];
+	struct dirent *e;
+
+	while (dir != NULL && (e = readdir(dir)) != NULL) {
+		snprintf(part, sizeof(part), "%.*s",
+		    (int)strcspn(e->d_name, "."), e->d_name);
+		if (*part != '\0' && !is_server(part) && has_complaint(part)) {
+			stack_show(stack_log(part));
+			found = true;
+		}
+	}
+	if (dir != NULL)
+		closedir(dir);
+	return found;
+}
+
+bool
 stack_close(bool failed)
 {
 	char parts[PARTS_MAX][PART_SIZE];
@@ -247,6 +286,7 @@ stack_close(bool failed)
 	if (!stack_script("down", NULL, NULL))
 		give_up("stack down fails");
 	guard_dismiss();
+	failed = have_complaints() || failed;
 	for (i = 0; i < n && failed; i++)
 		if (!is_server(parts[i]))
 			stack_show(stack_log(parts[i]));
@@ -257,6 +297,7 @@ stack_close(bool failed)
 		     &out) == 0)
 		free(out);
 	free(the_stack.env);
+	return !failed;
 }
 
 /* ---- restore ---- */

@@ -13,8 +13,9 @@
 
 /* Ends the program if it cannot be started. */
 void stack_open(const char *name, const char *roles, const char *conf);
-/* Stops it, and removes its folder unless something failed. */
-void stack_close(bool failed);
+/* Stops it, and removes its folder unless something failed. False too if a
+ * daemon has crashed, or a sanitizer has complained of it. */
+bool stack_close(bool failed);
 /* "file": its path in the folder of this program, beside the stack's. */
 const char *stack_file(const char *name);
 const char *stack_log(const char *part);

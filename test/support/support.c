@@ -113,7 +113,8 @@ group_run(const struct group *g, int argc, char **argv)
 	client_end();
 	store_end();
 	ledger_end();
-	stack_close(failed != 0);
+	if (!stack_close(failed != 0) && failed == 0)
+		failed = 1;
 	free(tests);
 	return failed;
 }

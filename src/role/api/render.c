@@ -62,7 +62,7 @@ put_int(struct jsn_w *w, const char *name, int64_t v)
 	jsn_w_int(w, v);
 }
 
-/* null: the task did not ask for a time. Whole seconds, as the API takes them. */
+/* null: the task did not ask for a time. */
 static void
 put_timeout(struct jsn_w *w, const char *name, int64_t ms)
 {

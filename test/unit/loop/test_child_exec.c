@@ -70,6 +70,19 @@ works_without_standard_descriptors(void **state)
 	buf_fini(&r.out);
 }
 
+/* 32 and 33 belong to the C library, which lets nobody touch them; make leaves
+ * them ignored. */
+#define LIBC_SIGNALS (3UL << 31)
+
+static unsigned long
+mask_of(const char *status, const char *label)
+{
+	const char *p = strstr(status, label);
+
+	assert_non_null(p);
+	return strtoul(p + strlen(label), NULL, 16);
+}
+
 static void
 signals_are_as_new(void **state)
 {
@@ -92,7 +105,7 @@ signals_are_as_new(void **state)
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	signal(SIGHUP, SIG_DFL);
 	assert_non_null(strstr(r.out.data, "SigBlk:\t0000000000000000\n"));
-	assert_non_null(strstr(r.out.data, "SigIgn:\t0000000000000000\n"));
+	assert_int_equal(mask_of(r.out.data, "SigIgn:") & ~LIBC_SIGNALS, 0);
 	assert_non_null(strstr(r.out.data, "NoNewPrivs:\t1\n"));
 	finish(&r);
 }

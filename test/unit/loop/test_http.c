@@ -14,6 +14,7 @@
 static const struct refusal {
 	const char *request;
 	int status;
+	int or_status; /* from another version of libevent */
 } refusals[] = {
 	/* chunks */
 	{ CHUNKED "0x5\r\nhello\r\n0\r\n\r\n", 411 },
@@ -31,7 +32,7 @@ static const struct refusal {
 	{ POST_ECHO "Transfer-Encoding:\r\n\r\n" SMUGGLED, 411 },
 	{ POST_ECHO "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
 		    "0\r\n\r\n",
-	    400 },
+	    400, 411 }, /* with its security fixes it refuses this itself */
 	/* lengths */
 	{ POST_ECHO "Content-Length: 2\r\nContent-Length: 5\r\n\r\nhello",
 	    400 },
@@ -102,10 +103,10 @@ check_refusal(const struct refusal *r)
 	client_open(&c, api_port);
 	client_says(&c, r->request);
 	get_answer(&c, &a, true);
-	if (a.status != r->status)
+	if (a.status != r->status && a.status != r->or_status)
 		fail_msg("%d instead of %d for: %s", a.status, r->status,
 		    r->request);
-	assert_problem(&a, r->status);
+	assert_problem(&a, a.status);
 	assert_header(&a, "Connection", "close");
 	assert_int_equal(strncmp(a.head, "HTTP/1.1 ", 9), 0);
 	UNTIL(client_at_end(&c));
