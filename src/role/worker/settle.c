@@ -81,9 +81,15 @@ write_batch(struct flow *f)
 	k->n = k->at = 0;
 	k->batch = arena_alloc(&f->arena, BATCH_MAX * sizeof(*k->batch));
 	TAILQ_FOREACH (work, &w->done, link) {
+		if (work->nprogress > 0)
+			continue;
 		k->batch[k->n++] = work;
 		if (k->n == BATCH_MAX)
 			break;
+	}
+	if (k->n == 0) {
+		flow_then(f, begin_again);
+		return signal_wait(f, &w->ended, RETRY_MS);
 	}
 	k->settlements = arena_alloc(&f->arena, k->n * sizeof(*k->settlements));
 	for (size_t i = 0; i < k->n; i++)
@@ -254,6 +260,7 @@ struct progress {
 	struct flow flow;
 	TAILQ_ENTRY(progress) link;
 	struct worker *worker;
+	struct work *work; /* not freed before we have ended */
 	struct id id, name;
 	int64_t attempt;
 	char *text;
@@ -283,8 +290,10 @@ progress_send(struct worker *w, struct run *r, struct span message)
 	if (w->nprogress >= PROGRESS_MAX)
 		return; /* the database is slow: progress is the first to go */
 	w->nprogress++;
+	((struct work *)r)->nprogress++;
 	p = (struct progress *)flow_new(w->app->loop, &progress_flow);
 	p->worker = w;
+	p->work = (struct work *)r;
 	p->id = r->id;
 	p->name = r->worker;
 	p->attempt = r->attempt;
@@ -322,6 +331,8 @@ progress_end(struct flow *f, enum err err)
 	(void)err;
 	TAILQ_REMOVE(&w->progress, p, link);
 	w->nprogress--;
+	if (--p->work->nprogress == 0)
+		signal_raise(&w->ended);
 	if (w->draining)
 		signal_raise(&w->wake);
 }

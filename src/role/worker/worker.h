@@ -29,6 +29,7 @@ struct work {
 	struct run run; /* first: handlers hand it back */
 	TAILQ_ENTRY(work) link;
 	enum work_state state;
+	size_t nprogress; /* reports in flight: they come before its end */
 	bool unsure; /* a claim was not answered: it may be ours */
 	uint64_t order; /* of taking */
 	/* Entries with its id that came while it was known: duplicates, or a
