@@ -48,6 +48,12 @@ struct redis_call *queue_scan_processing(struct redis *, const char *cursor);
 struct span queue_of_key(struct span key);
 bool worker_of_key(struct span key, struct id *ret);
 
+/* Take the ids of the first ref's queue out of refs (at most max, in order):
+ * their number; *n shrinks to what is left. For the calls above, which know
+ * one queue. */
+size_t queue_group(struct task_ref *refs, size_t *n, size_t max,
+    char ret_queue[TASK_NAME_MAX + 1], struct id *ret);
+
 /* Ids of a list reply; what is no id is skipped. At most max; how many. */
 size_t queue_ids(const struct reply *, struct id *ret, size_t max);
 

@@ -222,6 +222,23 @@ worker_of_key(struct span key, struct id *ret)
 }
 
 size_t
+queue_group(struct task_ref *refs, size_t *n, size_t max,
+    char ret_queue[TASK_NAME_MAX + 1], struct id *ret)
+{
+	size_t i, taken = 0, rest = 0;
+
+	memcpy(ret_queue, refs[0].queue, TASK_NAME_MAX + 1);
+	for (i = 0; i < *n; i++) {
+		if (taken < max && strcmp(refs[i].queue, ret_queue) == 0)
+			ret[taken++] = refs[i].id;
+		else
+			refs[rest++] = refs[i];
+	}
+	*n = rest;
+	return taken;
+}
+
+size_t
 queue_ids(const struct reply *rep, struct id *ret, size_t max)
 {
 	size_t i, n = 0;

@@ -37,16 +37,8 @@ push_group(struct manager *m, enum task_priority server, struct arena *a,
 {
 	struct id *ids = arena_alloc(a, CHUNK * sizeof(*ids));
 	char queue[TASK_NAME_MAX + 1];
-	size_t i, taken = 0, rest = 0;
+	size_t taken = queue_group(refs, n, CHUNK, queue, ids);
 
-	memcpy(queue, refs[0].queue, sizeof(queue));
-	for (i = 0; i < *n; i++) {
-		if (taken < CHUNK && strcmp(refs[i].queue, queue) == 0)
-			ids[taken++] = refs[i].id;
-		else
-			refs[rest++] = refs[i];
-	}
-	*n = rest;
 	return queue_push(m->app->redis[server], queue, ids, taken, at_head);
 }
 

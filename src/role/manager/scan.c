@@ -295,18 +295,11 @@ give_back(struct flow *f)
 	struct scanning *k = (struct scanning *)f;
 	struct id *ids = arena_alloc(&f->arena, (k->nrefs + 1) * sizeof(*ids));
 	char queue[TASK_NAME_MAX + 1];
-	size_t i, n = 0, rest = 0;
+	size_t n;
 
 	if (k->nrefs == 0)
 		return FLOW_NEXT;
-	memcpy(queue, k->refs[0].queue, sizeof(queue));
-	for (i = 0; i < k->nrefs; i++) {
-		if (strcmp(k->refs[i].queue, queue) == 0)
-			ids[n++] = k->refs[i].id;
-		else
-			k->refs[rest++] = k->refs[i];
-	}
-	k->nrefs = rest;
+	n = queue_group(k->refs, &k->nrefs, k->nrefs, queue, ids);
 	flow_then(f, give_back);
 	k->call = queue_give_back(manager_of(f)->app->redis[k->server], queue,
 	    &k->full[k->at], ids, n);
