@@ -122,7 +122,7 @@ FUZZ_SECONDS ?= 60
 build/fuzz/%: test/fuzz/%.c $(SRC) $(GEN)
 	@mkdir -p $(@D)
 	$(Q)clang -fsanitize=fuzzer,address,undefined $(ALL_CFLAGS) $(LDFLAGS) \
-		-pthread -o $@ $< $(filter src/base/% src/loop/%,$(SRC)) $(LIBS)
+		-pthread -o $@ $< $(SRC) $(GEN) $(LIBS)
 fuzz: $(FUZZ)				## fuzz the parsers, FUZZ_SECONDS each
 	$(Q)for f in $(FUZZ); do echo "$$f"; \
 		$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 2>&1 | tail -n 2; done

@@ -40,10 +40,13 @@ struct task_claimed {
 	/* borrowed from the call */
 	struct span	   queue, type, traceparent, payload;
 };
+/* expires_us: by the database's clock (wall), 0: not known yet. */
 struct pg_call *tasks_claim(struct pg *, const struct id *worker,
-    const struct id *ids, size_t n);
-/* One for each row (pg_rows); ids without a row are not ours to run. */
-void tasks_claimed(const struct pg_call *, int row, struct task_claimed *ret);
+    const struct id *ids, size_t n, int64_t expires_us);
+/* False: the id is not ours to run. There is a row for each id. */
+bool tasks_claimed(const struct pg_call *, int row, struct task_claimed *ret);
+/* The database's clock when it answered a claim. */
+int64_t tasks_claim_time_us(const struct pg_call *);
 
 struct task_settlement {
 	struct id	 id, worker;

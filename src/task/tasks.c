@@ -20,8 +20,8 @@ static const struct pg_stmt claim_stmt = {
 	.class = PG_WRITE,
 	.batched = true,
 	.bounds = 1,
-	.ncols = 2,
-	.cols = { PG_UUID, PG_UUID },
+	.ncols = 3,
+	.cols = { PG_UUID, PG_UUID, PG_TIME },
 };
 static const struct pg_stmt settle_stmt = {
 	.name = "task_settle",
@@ -116,8 +116,8 @@ tasks_inserted(const struct pg_call *c, size_t i, struct task_accepted *ret)
 
 /* ---- working ---- */
 struct pg_call *
-tasks_claim(
-    struct pg *pg, const struct id *worker, const struct id *ids, size_t n)
+tasks_claim(struct pg *pg, const struct id *worker, const struct id *ids,
+    size_t n, int64_t expires_us)
 {
 	struct pg_call *c = pg_call_new(pg, &claim_stmt);
 	size_t i;
@@ -125,13 +125,25 @@ tasks_claim(
 	for (i = 0; i < n; i++) {
 		pg_put_uuid(c, &ids[i]);
 		pg_put_uuid(c, worker);
+		if (expires_us != 0)
+			pg_put_time(c, expires_us);
+		else
+			pg_put_null(c);
 	}
 	return c;
 }
 
-void
+int64_t
+tasks_claim_time_us(const struct pg_call *c)
+{
+	return pg_time(c, 0, 10);
+}
+
+bool
 tasks_claimed(const struct pg_call *c, int row, struct task_claimed *ret)
 {
+	if (pg_is_null(c, row, 0))
+		return false;
 	ret->input = (size_t)pg_row_input(c, row);
 	ret->attempt = pg_int(c, row, 0);
 	ret->used = ret->attempt - pg_int(c, row, 1);
@@ -143,6 +155,7 @@ tasks_claimed(const struct pg_call *c, int row, struct task_claimed *ret)
 	ret->traceparent = pg_span(c, row, 7);
 	ret->payload = pg_span(c, row, 8);
 	pg_uuid(c, row, 9, &ret->user_id);
+	return true;
 }
 
 struct pg_call *

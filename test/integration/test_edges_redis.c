@@ -13,7 +13,9 @@ static const char base_conf[] = SHORT_TIMES
     "pg_timeout = 2s\n"
     "concurrency = 4\n" LEDGER_CONF "[handler one]\n"
     "command = @TOP@/test/integration/ledger.sh @HOME@/ledger @HOME@/hold\n"
-    "concurrency = 1\n";
+    "concurrency = 1\n[handler twice]\n"
+    "command = /bin/sh -c \"test $TASKFLOW_ATTEMPT = 2 && exit 0; "
+    "while [ -e @HOME@/hold/x.1 ]; do sleep 0.05; done; exit 1\"\n";
 
 static int
 times_logged(const char *part, const char *words)
@@ -74,6 +76,12 @@ completes(const char *id, int attempt)
 	assert_int_equal(int_of(http_json(&me), "attempt"), attempt);
 }
 
+static bool
+is_declared_dead(const char *worker)
+{
+	return redis_int(HIGH, "ZSCORE taskflow:dead %s", worker) > 0;
+}
+
 /* ---- a new name ---- */
 
 /* It takes its own lost tasks from both lists while it still runs them. */
@@ -103,6 +111,20 @@ a_worker_takes_its_own_tasks_again(void **state)
 
 /* ---- leaving while redis-low refuses writes ---- */
 
+/* A new leader makes a full pass, which finds lists of workers that nobody
+ * knows. After this it has found one, and will not find ours. */
+static void
+await_full_pass(void)
+{
+	char lost[ID_SIZE];
+
+	snprintf(lost, sizeof(lost), "%s", sql("SELECT gen_random_uuid()"));
+	part_stop("manager-1");
+	redis_int(LOW, "RPUSH taskflow:processing:%s %s", lost, lost);
+	part_start("manager-1");
+	UNTIL(is_declared_dead(lost) && lists_are_empty());
+}
+
 /* One runs, one waits for its handler: neither can be given back. */
 static void
 what_a_leaving_worker_cannot_give_back_is_found(void **state)
@@ -110,6 +132,7 @@ what_a_leaving_worker_cannot_give_back_is_found(void **state)
 	const char *running, *waiting;
 
 	(void)state;
+	await_full_pass();
 	hold("r", 1);
 	running = submit("one", "\"r\"", "\"max_attempts\":1");
 	waiting = submit("one", "\"r\"", "\"max_attempts\":1");
@@ -215,12 +238,6 @@ taken_by_nobody(enum server s, const char *worker, const char *entry)
 	redis_int(HIGH, "SADD taskflow:workers %s", worker);
 }
 
-static bool
-is_declared_dead(const char *worker)
-{
-	return redis_int(HIGH, "ZSCORE taskflow:dead %s", worker) > 0;
-}
-
 static void
 rubbish_in_processing_lists_goes_away(void **state)
 {
@@ -247,9 +264,47 @@ rubbish_in_processing_lists_goes_away(void **state)
 	all_ended();
 }
 
+/* The entry of a task that has ended stays in a living worker's list... */
+static void
+an_entry_that_could_not_be_removed_goes_later(void **state)
+{
+	const char *id;
+
+	(void)state;
+	await_full_pass();
+	hold("p", 1);
+	id = submit("ledger", "\"p\"", NULL);
+	UNTIL(runs_of(id) == 1);
+	redis_int(LOW, "CONFIG SET min-replicas-to-write 1");
+	release("p", 1);
+	task_wait(id);
+	accept_writes(NULL);
+	all_ended();
+}
+
+/* ... and must not hide that its retry was pushed nowhere. */
+static void
+a_retry_that_could_not_be_pushed_is_run(void **state)
+{
+	const char *id;
+
+	(void)state;
+	await_full_pass();
+	hold("x", 1);
+	id = submit("twice", "null", NULL);
+	UNTIL(task_is(id, "IN_PROGRESS"));
+	redis_int(LOW, "CONFIG SET min-replicas-to-write 1");
+	release("x", 1);
+	UNTIL(task_is(id, "QUEUED"));
+	accept_writes(NULL);
+	all_ended();
+}
+
 #define TEST(f) cmocka_unit_test_teardown(f, accept_writes)
 
 static const struct CMUnitTest tests[] = {
+	TEST(an_entry_that_could_not_be_removed_goes_later),
+	TEST(a_retry_that_could_not_be_pushed_is_run),
 	TEST(a_worker_takes_its_own_tasks_again),
 	TEST(what_a_leaving_worker_cannot_give_back_is_found),
 	TEST(a_full_redis_low_is_emptied),

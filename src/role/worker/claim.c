@@ -12,6 +12,8 @@
 #include "worker.h"
 
 #define RETRY_MS 200
+/* How much the estimate of the database's clock may be behind. */
+#define CLAIM_MARGIN_US (500 * US_PER_MS)
 
 struct claiming {
 	struct flow flow;
@@ -28,7 +30,7 @@ struct claiming {
 };
 
 static flow_step send_beat, hear_beat, await_work, top_up, took, return_excess,
-    claim_taken, start_claimed, drop_strangers, next_turn;
+    gave_back, claim_taken, start_claimed, drop_strangers, dropped, next_turn;
 static void claim_end(struct flow *, enum err);
 
 static const struct step claim_steps[] = {
@@ -38,9 +40,11 @@ static const struct step claim_steps[] = {
 	STEP(top_up), /* a batch from each list, high first */
 	STEP(took),
 	STEP(return_excess), /* came while we had become full */
+	STEP(gave_back),
 	STEP(claim_taken), /* the compare-and-set */
 	STEP(start_claimed),
 	STEP(drop_strangers), /* ids that were not ours to run */
+	STEP(dropped),
 	STEP(next_turn),
 	STEP_LAST,
 };
@@ -294,7 +298,7 @@ return_excess(struct flow *f)
 	struct id *ids;
 
 	if (w->ntaken <= room || like == NULL)
-		return FLOW_NEXT;
+		return flow_goto(f, claim_taken);
 	server = like->server;
 	queue = like->queue;
 	ids = arena_alloc(&f->arena, w->ntaken * sizeof(*ids));
@@ -307,9 +311,20 @@ return_excess(struct flow *f)
 		work_forget(w, work);
 	}
 	reverse(ids, n);
-	flow_then(f, return_excess);
+	k->server = server;
+	flow_then(f, gave_back);
 	k->drop = queue_give_back(w->app->redis[server], queue, &w->id, ids, n);
 	return redis_try(k->drop, f);
+}
+
+static enum flow_next
+gave_back(struct flow *f)
+{
+	struct claiming *k = (struct claiming *)f;
+
+	if (redis_call_err(k->drop) != OK)
+		resync_want(k->worker, k->server);
+	return flow_goto(f, return_excess);
 }
 
 /* ---- claiming ---- */
@@ -330,6 +345,7 @@ claim_taken(struct flow *f)
 	struct claiming *k = (struct claiming *)f;
 	struct worker *w = k->worker;
 	struct work *work;
+	int64_t ms;
 
 	if (w->draining)
 		forget_unasked(w);
@@ -345,9 +361,14 @@ claim_taken(struct flow *f)
 		work->state = WORK_CLAIMING;
 		k->ids[k->nids++] = work->run.id;
 	}
-	k->claim = tasks_claim(w->app->pg, &w->id, k->ids, k->nids);
+	ms = w->app->conf->heartbeat_ttl_ms / 3;
+	w->claim_expires_us = w->db_offset_us == 0 ? 0
+						   : w->db_offset_us +
+		clock_mono_us() + ms * US_PER_MS + CLAIM_MARGIN_US;
+	k->claim = tasks_claim(
+	    w->app->pg, &w->id, k->ids, k->nids, w->claim_expires_us);
 	/* The next heartbeat must not wait for a database that hangs. */
-	pg_call_timeout_ms(k->claim, w->app->conf->heartbeat_ttl_ms / 3);
+	pg_call_timeout_ms(k->claim, ms);
 	return pg_try(k->claim, f);
 }
 
@@ -373,6 +394,18 @@ unclaim(struct flow *f)
 	return flow_sleep_ms(f, RETRY_MS);
 }
 
+/* Learn the database's clock. False: by that clock the claim was void when it
+ * ran (the clock was set), so no row says nothing. */
+static bool
+was_in_time(struct claiming *k)
+{
+	struct worker *w = k->worker;
+	int64_t at = tasks_claim_time_us(k->claim);
+
+	w->db_offset_us = at - clock_mono_us();
+	return w->claim_expires_us == 0 || at < w->claim_expires_us;
+}
+
 static enum flow_next
 start_claimed(struct flow *f)
 {
@@ -383,12 +416,13 @@ start_claimed(struct flow *f)
 	bool start;
 	int i;
 
-	if (pg_call_err(k->claim) != OK)
+	if (pg_call_err(k->claim) != OK || !was_in_time(k))
 		return unclaim(f);
 	/* The answer may have taken long: things may have changed. */
 	start = !w->draining && !lease_is_over(w);
 	for (i = 0; i < pg_rows(k->claim); i++) {
-		tasks_claimed(k->claim, i, &c);
+		if (!tasks_claimed(k->claim, i, &c))
+			continue;
 		work = idmap_get(&w->known, &k->ids[c.input]);
 		work_run(w, work, &c, start);
 	}
@@ -418,10 +452,21 @@ drop_strangers(struct flow *f)
 		work_free(w, work);
 	}
 	if (n == 0)
-		return FLOW_NEXT;
-	flow_then(f, drop_strangers);
+		return flow_goto(f, next_turn);
+	k->server = server;
+	flow_then(f, dropped);
 	k->drop = queue_remove(w->app->redis[server], &w->id, ids, n);
 	return redis_try(k->drop, f);
+}
+
+static enum flow_next
+dropped(struct flow *f)
+{
+	struct claiming *k = (struct claiming *)f;
+
+	if (redis_call_err(k->drop) != OK)
+		resync_want(k->worker, k->server);
+	return flow_goto(f, drop_strangers);
 }
 
 static enum flow_next

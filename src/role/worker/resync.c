@@ -52,6 +52,12 @@ resync_end(struct flow *f, enum err err)
 	((struct syncing *)f)->worker->resync = NULL;
 }
 
+void
+resync_want(struct worker *w, enum task_priority server)
+{
+	w->seen_generation[server] = 0; /* no connection has that number */
+}
+
 static enum flow_next
 pause_between(struct flow *f)
 {

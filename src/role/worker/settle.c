@@ -20,11 +20,12 @@ struct settling {
 	struct pg_call *settle;
 	struct pg_call *stale;
 	struct redis_call *redis;
+	enum task_priority server;
 	size_t at; /* works before this one are out of their lists */
 };
 
 static flow_step await_ended, write_batch, check_batch, note_refused,
-    leave_lists, tell_others, begin_again;
+    leave_lists, left_lists, tell_others, begin_again;
 static void settle_end(struct flow *, enum err);
 
 static const struct step settle_steps[] = {
@@ -33,6 +34,7 @@ static const struct step settle_steps[] = {
 	STEP(check_batch),
 	STEP(note_refused), /* late results of tasks given to others */
 	STEP(leave_lists),
+	STEP(left_lists),
 	STEP(tell_others),
 	STEP(begin_again),
 	STEP_LAST,
@@ -185,7 +187,7 @@ alike(const struct work *a, const struct work *b)
 }
 
 /* Out of the processing lists, or back to the head of the queue; a run of
- * works that go the same way at a time. If Redis is away the entries stay, and
+ * works that go the same way at a time. If Redis refuses the entries stay, and
  * resync finds them. */
 static enum flow_next
 leave_lists(struct flow *f)
@@ -198,7 +200,7 @@ leave_lists(struct flow *f)
 	size_t n = 0;
 
 	if (k->at == k->n)
-		return FLOW_NEXT;
+		return flow_goto(f, tell_others);
 	first = k->batch[k->at];
 	ids = arena_alloc(&f->arena, (k->n - k->at) * sizeof(*ids));
 	while (k->at < k->n && alike(first, k->batch[k->at]))
@@ -209,8 +211,18 @@ leave_lists(struct flow *f)
 		    queue_give_back(r, first->queue, &first->worker, ids, n);
 	else
 		k->redis = queue_remove(r, &first->worker, ids, n);
-	flow_then(f, leave_lists);
+	k->server = first->server;
 	return redis_try(k->redis, f);
+}
+
+static enum flow_next
+left_lists(struct flow *f)
+{
+	struct settling *k = (struct settling *)f;
+
+	if (redis_call_err(k->redis) != OK)
+		resync_want(k->worker, k->server);
+	return flow_goto(f, leave_lists);
 }
 
 /* Wake who waits for a final state, and the scheduler for a retry that is due

@@ -69,6 +69,9 @@ struct worker {
 	struct flow *claim;
 	struct flow_signal wake; /* something was taken or a slot is free */
 	bool hot;		 /* the lists had something last time */
+	/* the database's clock less our monotonic one, and when the claim in
+	 * flight is void by it; 0: not known */
+	int64_t db_offset_us, claim_expires_us;
 	uint64_t turns;
 	unsigned takes; /* for low_share */
 	int64_t last_turn_us, next_beat_us, last_beat_us;
@@ -128,6 +131,8 @@ void settle_start(struct worker *);
 void progress_stop(struct worker *);
 void progress_send(struct worker *, struct run *, struct span message);
 void resync_start(struct worker *);
+/* A list could not be changed: soon look what stands there. */
+void resync_want(struct worker *, enum task_priority server);
 void leave_start(struct worker *);
 
 #endif
