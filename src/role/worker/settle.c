@@ -21,7 +21,7 @@ struct settling {
 	struct pg_call *stale;
 	struct redis_call *redis;
 	enum task_priority server;
-	size_t at; /* works before this one are out of their lists */
+	size_t left; /* works from here on are out of their lists */
 };
 
 static flow_step await_ended, write_batch, check_batch, note_refused,
@@ -80,7 +80,7 @@ write_batch(struct flow *f)
 	struct worker *w = k->worker;
 	struct work *work;
 
-	k->n = k->at = 0;
+	k->n = 0;
 	k->batch = arena_alloc(&f->arena, BATCH_MAX * sizeof(*k->batch));
 	TAILQ_FOREACH (work, &w->done, link) {
 		if (work->nprogress > 0)
@@ -145,6 +145,7 @@ check_batch(struct flow *f)
 		flow_then(f, begin_again);
 		return flow_sleep_ms(f, RETRY_MS);
 	}
+	k->left = k->n;
 	late = arena_alloc(&f->arena, (k->n + 1) * sizeof(*late));
 	for (i = 0; i < k->n; i++)
 		if (!tasks_settled(k->settle, i))
@@ -187,31 +188,34 @@ alike(const struct work *a, const struct work *b)
 }
 
 /* Out of the processing lists, or back to the head of the queue; a run of
- * works that go the same way at a time. If Redis refuses the entries stay, and
- * resync finds them. */
+ * works that go the same way at a time, the last ones first, so that the first
+ * ones end at the head. If Redis refuses the entries stay, and resync finds
+ * them. */
 static enum flow_next
 leave_lists(struct flow *f)
 {
 	struct settling *k = (struct settling *)f;
 	struct worker *w = k->worker;
-	struct work *first;
+	struct work *last;
 	struct redis *r;
 	struct id *ids;
-	size_t n = 0;
+	size_t end = k->left;
 
-	if (k->at == k->n)
+	if (k->left == 0)
 		return flow_goto(f, tell_others);
-	first = k->batch[k->at];
-	ids = arena_alloc(&f->arena, (k->n - k->at) * sizeof(*ids));
-	while (k->at < k->n && alike(first, k->batch[k->at]))
-		ids[n++] = k->batch[k->at++]->run.id;
-	r = w->app->redis[first->server];
-	if (first->settlement.status == TASK_QUEUED)
-		k->redis =
-		    queue_give_back(r, first->queue, &first->worker, ids, n);
+	last = k->batch[end - 1];
+	while (k->left > 0 && alike(last, k->batch[k->left - 1]))
+		k->left--;
+	ids = arena_alloc(&f->arena, (end - k->left) * sizeof(*ids));
+	for (size_t i = k->left; i < end; i++)
+		ids[i - k->left] = k->batch[i]->run.id;
+	k->server = last->server;
+	r = w->app->redis[k->server];
+	if (last->settlement.status == TASK_QUEUED)
+		k->redis = queue_give_back(
+		    r, last->queue, &last->worker, ids, end - k->left);
 	else
-		k->redis = queue_remove(r, &first->worker, ids, n);
-	k->server = first->server;
+		k->redis = queue_remove(r, &last->worker, ids, end - k->left);
 	return redis_try(k->redis, f);
 }
 
