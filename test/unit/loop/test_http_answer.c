@@ -225,7 +225,7 @@ test_bad_addresses(void **state)
 	static const char *const bad[] = { "", "8080", "x:", "127.0.0.1:x",
 		"127.0.0.1:65536", "::1:80", "127.0.0.1:-1", "[::1]",
 		"no.such.host.invalid:0", "192.0.2.1:0" };
-	char err[256];
+	char err[256], taken[32];
 
 	(void)state;
 	for (size_t i = 0; i < NELEM(bad); i++) {
@@ -235,9 +235,9 @@ test_bad_addresses(void **state)
 		assert_true(err[0] != '\0' && strchr(err, '\n') == NULL);
 	}
 	/* In use. */
-	snprintf(err, sizeof(err), "127.0.0.1:%d", api_port);
+	snprintf(taken, sizeof(taken), "127.0.0.1:%d", api_port);
 	assert_false(http_listen(
-	    the_http, err, admin_routes, 1, &n_served, err, sizeof(err)));
+	    the_http, taken, admin_routes, 1, &n_served, err, sizeof(err)));
 	/* All addresses: an IPv4 peer looks like one. */
 	assert_true(http_listen(the_http, ":0", api_routes, NELEM(api_routes),
 	    &n_served, err, sizeof(err)));

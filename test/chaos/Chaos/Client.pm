@@ -1,0 +1,94 @@
+package Chaos::Client;
+# A client: submits tasks of all sorts and writes down what was asked, when, and what was answered.
+use strict;
+use warnings;
+use JSON::PP;
+use Time::HiRes qw(sleep time);
+
+use Chaos::Http;
+
+our @QUEUES = qw(default slow mail);
+my $json = JSON::PP->new->utf8->canonical;
+
+# log_in PORTS NUMBER: a user of its own; what is needed to act for it.
+sub log_in {
+    my ($ports, $n) = @_;
+    my $http = Chaos::Http->new(@$ports);
+    my $user = $json->encode({ email => "chaos-$n\@example.com", password => "the password of chaos-$n" });
+    my ($made) = $http->call(POST => '/users', body => $user);
+    my ($status, $body) = $http->call(POST => '/login', body => $user);
+    $status == 200 or die "login of client $n: $status $body (user: $made)\n";
+    return { n => $n, token => $json->decode($body)->{token} };
+}
+
+sub pick { return $_[rand @_] }
+
+# draw NUMBER COUNT LOAD: a task; its payload is text, for it must arrive byte for byte.
+sub draw {
+    my ($client, $count) = @_;
+    my $x  = rand;
+    my $ms = $x < 0.65 ? 50 + rand 300 : $x < 0.85 ? 300 + rand 1200 : 1500 + rand 2500;
+    my $do = rand() < 0.84 ? 'ok' : pick(qw(once once always bad));
+    $ms = 50 + rand 300 if $do eq 'always';    # it is done up to eight times
+    my $salt = join '', map { sprintf '%04x', rand 65536 } 1 .. 4;
+    my %asked = (
+        type     => rand() < 0.8 ? 'chaos-process' : 'chaos-exec',
+        priority => pick(qw(high low low)),
+        queue    => pick('default', @QUEUES),
+        payload  => sprintf('{"do":"%s", "ms":"%d","from":"%s/%d","salt":"%s"}', $do, $ms, $client, $count, $salt),
+        do       => $do,
+    );
+    $asked{delay_seconds} = sprintf '%.3f', 0.2 + rand 2.8 if rand() < 0.2;
+    $asked{max_attempts} = pick(1, 2, 5, 8) if rand() < 0.4;
+    $asked{max_attempts} = 1 if $do eq 'always' && rand() < 0.3;
+    return \%asked;
+}
+
+sub body_of {
+    my ($asked) = @_;
+    my @members = map { qq("$_":"$asked->{$_}") } grep { defined $asked->{$_} } qw(type priority queue);
+    push @members, map { qq("$_":$asked->{$_}) } grep { defined $asked->{$_} } qw(delay_seconds max_attempts payload);
+    return '{' . join(',', @members) . '}';
+}
+
+# outcome STATUS BODY: what the client knows.
+sub outcome {
+    my ($status, $body) = @_;
+    return 'unsent'   if $status == 0;
+    return 'accepted' if $status == 201;
+    return 'unknown'  if $status < 0 || $status == 500;
+    return 'unknown'  if $status == 503 && $body =~ /problem:(?:unavailable|timeout)/;
+    return 'refused';
+}
+
+# submit HTTP CLIENT ASKED OUT: one attempt, on record in one write; true if it was accepted.
+sub submit {
+    my ($http, $client, $asked, $out) = @_;
+    my %line = (client => $client->{n}, asked => $asked, sent => time);
+    my ($status, $body) = $http->call(POST => '/tasks', token => $client->{token}, body => body_of($asked));
+    @line{qw(answered status outcome)} = (time, $status, outcome($status, $body));
+    $line{id} = $1 if $line{outcome} eq 'accepted' && $body =~ /"id":"([^"]+)"/;
+    $line{detail} = substr $body, 0, 300 if $line{outcome} ne 'accepted';
+    syswrite $out, $json->encode(\%line) . "\n";
+    return $line{outcome} eq 'accepted';
+}
+
+# run CLIENT PORTS HISTORY SEED RATE STOP: submits at the rate until the file STOP is there. Does not return.
+sub run {
+    my ($client, $ports, $history, $seed, $rate, $stop) = @_;
+    srand $seed + 7919 * $client->{n};
+    open(my $out, '>>', $history) or die "$history: $!\n";
+    my $http = Chaos::Http->new($client->{n} % 2 ? @$ports : reverse @$ports);
+    my ($count, $next) = (0, time);
+    until (-e $stop) {
+        my $ok = submit($http, $client, draw($client->{n}, ++$count), $out);
+        $next += -log(1 - rand) / $rate;
+        $next = time - 1 if $next < time - 1;    # what could not be sent in time is not all made up for
+        $next = time + 0.2 if !$ok && $next < time + 0.2;
+        my $pause = $next - time;
+        sleep $pause if $pause > 0;
+    }
+    return;
+}
+
+1;
