@@ -95,7 +95,7 @@ struct worker {
 	/* leaving (leave.c) */
 	bool draining, left;
 	struct flow *leave;
-	TAILQ_HEAD(, progress) progress; /* reports in flight (settle.c) */
+	TAILQ_HEAD(, progress) progress; /* reports in flight (progress.c) */
 	size_t nprogress;
 };
 
@@ -108,7 +108,7 @@ worker_free_slots(const struct worker *w)
 	return used < all ? all - used : 0;
 }
 
-/* worker.c: the places an id can be in */
+/* work.c: the places an id can be in */
 struct work *work_take(struct worker *, const struct id *,
     enum task_priority server, const char *queue);
 void work_free(struct worker *, struct work *);
