@@ -8,7 +8,7 @@ DESTDIR ?=
 SAN     ?=
 CC      ?= cc
 comma   := ,
-VARIANT := $(if $(SAN),$(subst $(comma),-,$(SAN))$(if $(findstring clang,$(CC)),-clang),$(if $(findstring clang,$(CC)),clang,plain))
+VARIANT := $(if $(CRASH),crash-)$(if $(SAN),$(subst $(comma),-,$(SAN))$(if $(findstring clang,$(CC)),-clang),$(if $(findstring clang,$(CC)),clang,plain))
 B       := build/$(VARIANT)
 Q       := $(if $(V),,@)
 
@@ -22,7 +22,7 @@ PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS))
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DTASKFLOW_VERSION='"$(VERSION)"' \
 	-fstack-protector-strong $(WARN) -Iinclude -Isrc -I$(B)/gen $(PKG_CFLAGS) \
-	$(CFLAGS) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
+	$(CFLAGS) $(if $(CRASH),-DTASKFLOW_CRASH_POINTS) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 ALL_LDFLAGS = $(LDFLAGS) -pthread -rdynamic $(if $(SAN),-fsanitize=$(SAN))
 LIBS       = $(PKG_LIBS) -lm
 
@@ -34,7 +34,8 @@ OBJ     := $(SRC:%.c=$(B)/%.o) $(GEN:%.c=%.o)
 SQL     := $(sort $(wildcard sql/schema/*.sql sql/query/*.sql src/task/lua/*.lua))
 
 .DEFAULT_GOAL := all
-.PHONY: all help deps run demo check check-unit check-integration lint fmt \
+.PHONY: all help run demo check check-all check-unit check-integration \
+	check-crash lint fmt \
 	fuzz valgrind conf install uninstall clean
 .DELETE_ON_ERROR:
 
@@ -87,6 +88,8 @@ $(UNIT_SRC:%.c=$(B)/%.o) $(SUPPORT) $(INT_SRC:%.c=$(B)/%.o): | $(GEN)
 # but those of the store, which drive its client in their own process.
 $(B)/test/integration/%: $(B)/test/integration/%.o $(SUPPORT)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS)
+$(B)/test/crash/%: $(B)/test/crash/%.o $(SUPPORT)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS)
 $(B)/test/integration/test_store_%: $(B)/test/integration/test_store_%.o \
 		$(OBJ_store)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS)
@@ -101,6 +104,10 @@ check:					## install what tests need, build, run all tests
 	$(Q)$(MAKE) check-all
 check-all: $(B)/taskflowd $(UNIT) $(INT)
 	$(Q)TASKFLOW_BIN=$(B)/taskflowd test/run $(UNIT) -- $(INT)
+# The daemon kills itself at each step of each write path, one after the other.
+check-crash: $(B)/test/crash/test_crash	## crash points, in a build of their own
+	$(Q)$(MAKE) --no-print-directory -s CRASH=1 build/crash-plain/taskflowd
+	$(Q)TASKFLOW_BIN=build/crash-plain/taskflowd test/run -- $<
 check-unit: $(UNIT)			## the tests that need no server
 	$(Q)test/run $(UNIT)
 check-integration: $(B)/taskflowd $(INT)	## the real daemon on real servers

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/crash.h"
 #include "base/log.h"
 #include "loop/flow.h"
 #include "loop_private.h"
@@ -57,6 +58,7 @@ flow_finish(struct flow *f)
 	if (log_enabled(LOG_DEBUG))
 		log_debug("flow", "end", KV_STR("flow", f->def->name),
 		    KV_STR("err", err_name(f->err)));
+	crash_before(f->def->name, "end");
 	f->def->end(f, f->err);
 	if (f->caller != NULL)
 		op_done(f->caller, f->err);
@@ -75,7 +77,10 @@ flow_run(struct flow *f)
 	f->running = true;
 	while (next == FLOW_NEXT && f->step->run != NULL) {
 		s = f->step++;
+		crash_before(f->def->name, s->name);
 		next = s->run(f);
+		if (next == FLOW_WAIT)
+			crash_while(f->def->name, s->name);
 		/* A step that started a wait and did not return it, or one that
 		 * waits for nothing. */
 		assert(

@@ -1,0 +1,175 @@
+/*
+ * Crash points: the process kills itself at each step of each write path, one
+ * after the other, while tasks go through the system; then it is started again,
+ * and every task that was accepted must end exactly once, with nothing left in
+ * a list. Needs a daemon built with CRASH=1 (make check-crash).
+ */
+#include <signal.h>
+
+#include "support/client.h"
+#include "support/conf.h"
+#include "support/ledger.h"
+#include "support/stack.h"
+#include "support/store.h"
+
+#define TASKS 12
+
+static const char conf[] =
+    SHORT_TIMES "pg_timeout = 1s\n"
+		"concurrency = 4\n"
+		"[handler progress]\nkind = process\n"
+		"command = @TOP@/test/integration/lines.pl\n";
+
+struct point {
+	const char *part;
+	const char *flow;
+	const char *steps; /* with blanks between */
+};
+
+static const struct point points[] = {
+	{ "api-1", "submit",
+	    "insert_task insert_task+ note_accepted announce announce+ "
+	    "look_back end" },
+	{ "worker-1", "fetch", "stand_at_list+ take_over" },
+	{ "worker-1", "claim",
+	    "send_beat+ top_up+ took claim_taken claim_taken+ start_claimed "
+	    "drop_strangers next_turn" },
+	{ "worker-1", "settle",
+	    "write_batch write_batch+ check_batch leave_lists leave_lists+ "
+	    "left_lists tell_others begin_again" },
+	{ "worker-1", "leave",
+	    "look_into_list look_into_list+ other_list say_goodbye "
+	    "say_goodbye+ note_goodbye" },
+	{ "worker-1", "resync", "ask_epoch+ put_back+ adopt" },
+	{ "manager-1", "schedule",
+	    "ask_due+ promote promote+ pick_server push push+ pushed" },
+	{ "manager-1", "elect",
+	    "ask_lease+ ask_term write_term+ tell_term+ pause_between" },
+	{ "manager-1", "reconcile",
+	    "ask_epoch+ plan walk_on+ sort_rows look_further sweep_lists "
+	    "end_pass" },
+	{ "manager-1", "upkeep", "make_ahead+ drop_old+ note_dropped" },
+	{ "manager-1", "scan",
+	    "list_workers+ pronounce pronounce+ pronounced ask_lengths "
+	    "look_into_list recover_tasks recover_tasks+ sort_tasks "
+	    "give_back give_back+ forget_rest forget_rest+ next_list" },
+};
+
+/* Of all kinds: both priorities, later ones, failing ones. Some may be refused
+ * or get lost, when it is the API that dies. */
+static int
+send_tasks(void)
+{
+	static const char *const bodies[] = {
+		"{\"type\":\"noop\"}",
+		"{\"type\":\"noop\",\"priority\":\"high\"}",
+		"{\"type\":\"fail\",\"payload\":{\"times\":1}}",
+		"{\"type\":\"echo\",\"payload\":1,\"delay_seconds\":0.2}",
+		"{\"type\":\"sleep\",\"payload\":{\"ms\":150}}",
+		"{\"type\":\"fail\",\"max_attempts\":1}",
+	};
+	char id[ID_SIZE];
+	int i, n = 0;
+
+	for (i = 0; i < TASKS; i++)
+		n += try_submit(&me, bodies[(size_t)i % NELEM(bodies)], id) ==
+		    201;
+	return n;
+}
+
+static bool
+all_final(void)
+{
+	return sql_int(
+		   "SELECT count(*) FROM taskflow.tasks WHERE status < 5") == 0;
+}
+
+/* What makes the part come to that step: a worker that dies, for the scanner;
+ * one that leaves, for its goodbye. */
+static void
+provoke(const struct point *p)
+{
+	if (strcmp(p->flow, "scan") == 0) {
+		part_kill("worker-1");
+		part_start("worker-1");
+	}
+	if (strcmp(p->flow, "leave") == 0)
+		part_signal("worker-1", SIGTERM);
+}
+
+static bool
+crash_at(const struct point *p, const char *step)
+{
+	int64_t until;
+	bool reached;
+
+	part_stop(p->part);
+	setenv("CRASH_AT", text("%s:%s", p->flow, step), 1);
+	part_launch(p->part);
+	unsetenv("CRASH_AT");
+	until = now_ms() + 6000;
+	while (part_runs(p->part) && now_ms() < until) {
+		send_tasks();
+		provoke(p);
+		pause_ms(100);
+		if (strcmp(p->part, "api-1") != 0 && all_final())
+			pause_ms(200);
+	}
+	reached = !part_runs(p->part);
+	if (!reached)
+		part_stop(p->part);
+	part_start(p->part);
+	if (!part_runs("worker-1"))
+		part_start("worker-1");
+	return reached;
+}
+
+static void
+walk(const struct point *p)
+{
+	char *list = strdup(p->steps), *rest = list, *step;
+	int missed = 0;
+
+	while ((step = strsep(&rest, " ")) != NULL) {
+		if (!crash_at(p, step)) {
+			print_message("%s:%s was not reached\n", p->flow, step);
+			missed++;
+		}
+		UNTIL(all_final());
+		UNTIL(lists_are_empty());
+	}
+	free(list);
+	assert_int_equal(missed, 0);
+	/* One final event each, and attempts that rise. */
+	assert_int_equal(
+	    sql_int("SELECT count(*) FROM (SELECT task_id FROM "
+		    "taskflow.task_events WHERE kind IN (5, 6, 11) "
+		    "GROUP BY task_id HAVING count(*) <> 1) x"),
+	    0);
+	assert_int_equal(
+	    sql_int("SELECT count(*) FROM taskflow.tasks t WHERE "
+		    "NOT EXISTS (SELECT FROM taskflow.task_events "
+		    "e WHERE e.task_id = t.id AND e.kind IN (5, 6, "
+		    "11))"),
+	    0);
+}
+
+static void
+walk_all(void **state)
+{
+	walk(*state);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct CMUnitTest tests[NELEM(points)];
+	struct group g = { "crash", "api=1 manager=1 worker=1", conf, tests,
+		NELEM(points) };
+
+	for (size_t i = 0; i < NELEM(points); i++)
+		tests[i] = (struct CMUnitTest){ .name = points[i].flow,
+			.test_func = walk_all,
+			.initial_state = (void *)&points[i] };
+	return group_run(&g, argc, argv);
+}
