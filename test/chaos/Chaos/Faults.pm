@@ -37,6 +37,8 @@ my %KIND = (
     'roll-worker'   => [1, sub { [of_role('worker')] },      sub { 0 }, \&roll, sub { }],
     'roll-api'      => [1, sub { [of_role('api')] },         sub { 0 }, \&roll, sub { }],
     'roll-manager'  => [1, sub { [of_role('manager')] },     sub { 0 }, \&roll, sub { }],
+    (map { ("net-$_" => [1, sub { pick(qw(pgbouncer redis-high redis-low)) }, sub { 0.5 + rand 5 }, \&net, \&net_back]) }
+        qw(cut freeze deaf slow)),
     'scale'         => [1, sub { [map { "worker-$_" } 2 .. 6] }, sub { 2 + rand 4 }, \&scale, \&scale_back],
 );
 
@@ -90,6 +92,18 @@ sub config_back {
     }
     return;
 }
+
+# net: the way to the server does as proxies do, for all connections or for half of them.
+sub net {
+    my ($stack, $f) = @_;
+    my $path = "$stack->{net}-$f->{parts}[0]";
+    open(my $out, '>', "$path.new") or die "$path.new: $!\n";
+    print $out substr($f->{kind}, 4), $f->{left} > 1 ? " 1\n" : " 0.5\n";
+    close($out) && rename("$path.new", $path) or die "$path: $!\n";
+    return;
+}
+
+sub net_back { my ($stack, $f) = @_; return unlink "$stack->{net}-$f->{parts}[0]" }
 
 # roll: one after the other, as a deployment does it.
 sub roll {
