@@ -35,7 +35,7 @@ SQL     := $(sort $(wildcard sql/schema/*.sql sql/query/*.sql src/task/lua/*.lua
 
 .DEFAULT_GOAL := all
 .PHONY: all help run demo check check-all check-unit check-integration \
-	check-crash lint fmt \
+	check-crash chaos lint fmt \
 	fuzz valgrind conf install uninstall clean
 .DELETE_ON_ERROR:
 
@@ -108,6 +108,9 @@ check-all: $(B)/taskflowd $(UNIT) $(INT)
 check-crash: $(B)/test/crash/test_crash	## crash points, in a build of their own
 	$(Q)$(MAKE) --no-print-directory -s CRASH=1 build/crash-plain/taskflowd
 	$(Q)TASKFLOW_BIN=build/crash-plain/taskflowd test/run -- $<
+# SEED, MINUTES, FAULTS (names with commas, or all, or none), LOAD.
+chaos: all				## the fault campaign: load, faults, a history, a checker
+	$(Q)test/chaos/run
 check-unit: $(UNIT)			## the tests that need no server
 	$(Q)test/run $(UNIT)
 check-integration: $(B)/taskflowd $(INT)	## the real daemon on real servers
