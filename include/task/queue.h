@@ -40,12 +40,9 @@ struct redis_call *queue_processing_drop(struct redis *, const struct id *worker
 struct redis_call *queue_range(struct redis *, const char *queue,
     int64_t first, int64_t last);
 struct redis_call *queue_length(struct redis *, const char *queue);
-/* The next part of the names of all queues / of all workers that have a
- * processing list. Answer: cursor, keys. */
-struct redis_call *queue_scan_queues(struct redis *, const char *cursor);
+/* The next part of the names of all processing lists. Answer: cursor, keys. */
 struct redis_call *queue_scan_processing(struct redis *, const char *cursor);
-/* "taskflow:queue:mail" -> "mail"; NULL if it is none. Not terminated. */
-struct span queue_of_key(struct span key);
+/* Whose list is it? False: it is none. */
 bool worker_of_key(struct span key, struct id *ret);
 
 /* Take the ids of the first ref's queue out of refs (at most max, in order):

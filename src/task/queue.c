@@ -191,25 +191,9 @@ scan(struct redis *r, const char *cursor, const char *pattern)
 }
 
 struct redis_call *
-queue_scan_queues(struct redis *r, const char *cursor)
-{
-	return scan(r, cursor, QUEUE_PREFIX "*");
-}
-
-struct redis_call *
 queue_scan_processing(struct redis *r, const char *cursor)
 {
 	return scan(r, cursor, PROCESSING_PREFIX "*");
-}
-
-struct span
-queue_of_key(struct span key)
-{
-	size_t n = strlen(QUEUE_PREFIX);
-
-	if (key.len <= n || memcmp(key.p, QUEUE_PREFIX, n) != 0)
-		return (struct span){ NULL, 0 };
-	return (struct span){ key.p + n, key.len - n };
 }
 
 bool

@@ -8,7 +8,7 @@
 
 #define BACKLOG 60
 
-/* The reconciler leaves ids alone that are younger than 5 s. */
+/* The reconciler leaves younger ids alone than 2 * pg_timeout + 1 s. */
 static const char base_conf[] = SHORT_TIMES
     "pg_timeout = 2s\n"
     "concurrency = 4\n" LEDGER_CONF "[handler one]\n"
