@@ -191,6 +191,22 @@ become_user(const struct child_plan *p)
 		fail("become user", p->spec->user);
 }
 
+/* When memory runs out the kernel shall take the task, and not the worker with
+ * all its other tasks; among tasks the largest (proc(5), oom_score_adj). Where
+ * it is forbidden things stay as they are. */
+static void
+offer_to_the_oom_killer(void)
+{
+	static const char most[] = "1000";
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, most, sizeof(most) - 1) < 0)
+		errno = 0;
+	close(fd);
+}
+
 /* After the change of user, which clears the death signal. The parent may have
  * died before it was set. */
 static void
@@ -223,6 +239,7 @@ child_plan_run(const struct child_plan *p)
 	setpgid(0, 0); /* the parent does it too: who comes first */
 	reset_signals();
 	place_descriptors(p->fd);
+	offer_to_the_oom_killer(); /* before: another user may not */
 	become_user(p);
 	tie_to_parent(p);
 	if (chdir(dir) != 0)

@@ -8,7 +8,7 @@ use Time::HiRes qw(sleep time);
 use Chaos::Client;
 use Chaos::Collect;
 
-use constant { EACH => 40, SECONDS => 60 };
+use constant { EACH => 30, SECONDS => 60 };
 
 # order STACK HTTP CLIENT HISTORY CONFIGURE: a backlog of both priorities, submitted one by one while no worker runs.
 sub order {
