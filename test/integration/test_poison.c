@@ -131,8 +131,8 @@ a_crash_is_told_with_signal_memory_and_last_words(void **state)
 	(void)state;
 	id = poison("crash", "poison", "\"max_attempts\":3");
 	assert_string_equal(task_events(id),
-	    "CREATED/0 PICKED_UP/1 RETRIED/1 PICKED_UP/2 RETRIED/2 "
-	    "PICKED_UP/3 FAILED/3");
+	    "CREATED/0 PICKED_UP/1 RETRIED/1 QUEUED/1 PICKED_UP/2 RETRIED/2 "
+	    "QUEUED/2 PICKED_UP/3 FAILED/3");
 	said = text("%s / %s", messages(id, RETRIED), messages(id, FAILED));
 	for (i = 1; i <= 3; i++)
 		assert_says(said, text("about to crash, attempt %d", i));
