@@ -35,7 +35,7 @@ SQL     := $(sort $(wildcard sql/schema/*.sql sql/query/*.sql src/task/lua/*.lua
 
 .DEFAULT_GOAL := all
 .PHONY: all help run demo check check-all check-unit check-integration \
-	check-crash chaos lint fmt \
+	check-crash chaos overload soak lint fmt \
 	fuzz valgrind conf install uninstall clean
 .DELETE_ON_ERROR:
 
@@ -94,6 +94,10 @@ $(B)/test/integration/test_store_%: $(B)/test/integration/test_store_%.o \
 		$(OBJ_store)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS)
 
+# The load generator links nothing of the daemon.
+$(B)/test/bench/load: $(patsubst %.c,$(B)/%.o,$(wildcard test/bench/*.c))
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs libevent) -lm
+
 $(B)/test/%.o: ALL_CFLAGS += -Itest -Itest/support
 
 -include $(UNIT:=.d) $(INT:=.d) $(SUPPORT:.o=.d)
@@ -111,6 +115,11 @@ check-crash: $(B)/test/crash/test_crash	## crash points, in a build of their own
 # SEED, MINUTES, FAULTS (names with commas, or all, or none), LOAD.
 chaos: all				## the fault campaign: load, faults, a history, a checker
 	$(Q)test/chaos/run
+# 2,000 connections at twice what the system can do; a backlog of 100,000.
+overload: all $(B)/test/bench/load	## more than it can do: memory, /livez, refusals
+	$(Q)LOAD_BIN=$(abspath $(B)/test/bench/load) test/load/overload
+soak: all $(B)/test/bench/load		## MINUTES (10) of mixed load: is memory flat?
+	$(Q)LOAD_BIN=$(abspath $(B)/test/bench/load) test/load/soak
 check-unit: $(UNIT)			## the tests that need no server
 	$(Q)test/run $(UNIT)
 check-integration: $(B)/taskflowd $(INT)	## the real daemon on real servers

@@ -152,9 +152,9 @@ pick_ports() {
         use Fcntl ":flock";
         use Socket;
         my $file = shift;
-        open(my $table, "+>>", $file) or die "stack: $file: $!\n";
-        flock($table, LOCK_EX) && seek($table, 0, 0) or die "stack: $file: $!\n";
-        my @lines = map { [split] } <$table>;
+        open(my $lock, ">>", "$file.lock") && flock($lock, LOCK_EX) or die "stack: $file.lock: $!\n";
+        my @lines;
+        if (open(my $table, "<", $file)) { @lines = map { [split] } <$table> }
         open(my $range, "<", "/proc/sys/net/ipv4/ip_local_port_range");
         my ($size, @kept) = ((split " ", <$range> // "0")[0] - 10000);
         for my $arg (@ARGV) {
@@ -173,8 +173,9 @@ pick_ports() {
                 last;
             }
         }
-        truncate $table, 0;
-        print $table "@$_\n" for @lines;' "$D/ports" "$@" || exit 1
+        open(my $new, ">", "$file.new") or die "stack: $file.new: $!\n";    # others may read it now
+        print $new "@$_\n" for @lines;
+        close($new) && rename("$file.new", $file) or die "stack: $file: $!\n";' "$D/ports" "$@" || exit 1
 }
 
 # first_api: the port of the first instance with the API that runs; if none does, of the first that did;

@@ -84,6 +84,9 @@ worker_start(struct app *app, char *err, size_t size)
 		return NULL;
 	}
 	w->last_turn_us = w->last_beat_us = clock_mono_us();
+	/* First look at all lists, high before low: of two BLMOVE that find
+	 * something the quicker server's would win. */
+	w->hot = true;
 	w->handlers = handlers_open(app->loop, app->conf, &events, w);
 	log_info("worker", "started", KV_ID("worker", &w->id),
 	    KV_STR("queues", app->conf->queues),
