@@ -117,9 +117,9 @@ chaos: all				## the fault campaign: load, faults, a history, a checker
 	$(Q)test/chaos/run
 # 2,000 connections at twice what the system can do; a backlog of 100,000.
 overload: all $(B)/test/bench/load	## more than it can do: memory, /livez, refusals
-	$(Q)LOAD_BIN=$(abspath $(B)/test/bench/load) test/load/overload
+	$(Q)LOAD_GEN=$(abspath $(B)/test/bench/load) test/load/overload
 soak: all $(B)/test/bench/load		## MINUTES (10) of mixed load: is memory flat?
-	$(Q)LOAD_BIN=$(abspath $(B)/test/bench/load) test/load/soak
+	$(Q)LOAD_GEN=$(abspath $(B)/test/bench/load) test/load/soak
 check-unit: $(UNIT)			## the tests that need no server
 	$(Q)test/run $(UNIT)
 check-integration: $(B)/taskflowd $(INT)	## the real daemon on real servers

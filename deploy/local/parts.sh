@@ -152,7 +152,8 @@ pick_ports() {
         use Fcntl ":flock";
         use Socket;
         my $file = shift;
-        open(my $lock, ">>", "$file.lock") && flock($lock, LOCK_EX) or die "stack: $file.lock: $!\n";
+        open(my $lock, ">>", "$file.lock") or die "stack: $file.lock: $!\n";
+        flock($lock, LOCK_EX) or die "stack: $file.lock: $!\n";
         my @lines;
         if (open(my $table, "<", $file)) { @lines = map { [split] } <$table> }
         open(my $range, "<", "/proc/sys/net/ipv4/ip_local_port_range");
