@@ -35,7 +35,7 @@ SQL     := $(sort $(wildcard sql/schema/*.sql sql/query/*.sql src/task/lua/*.lua
 
 .DEFAULT_GOAL := all
 .PHONY: all help run demo check check-all check-unit check-integration \
-	check-crash chaos overload soak lint fmt \
+	check-crash chaos overload bench soak lint fmt \
 	fuzz valgrind conf install uninstall clean
 .DELETE_ON_ERROR:
 
@@ -97,6 +97,8 @@ $(B)/test/integration/test_store_%: $(B)/test/integration/test_store_%.o \
 # The load generator links nothing of the daemon.
 $(B)/test/bench/load: $(patsubst %.c,$(B)/%.o,$(wildcard test/bench/*.c))
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs libevent) -lm
+$(B)/test/bench/bare/bare: $(B)/test/bench/bare/bare.o
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs libevent)
 
 $(B)/test/%.o: ALL_CFLAGS += -Itest -Itest/support
 
@@ -118,6 +120,12 @@ chaos: all				## the fault campaign: load, faults, a history, a checker
 # 2,000 connections at twice what the system can do; a backlog of 100,000.
 overload: all $(B)/test/bench/load	## more than it can do: memory, /livez, refusals
 	$(Q)LOAD_GEN=$(abspath $(B)/test/bench/load) test/load/overload
+# N, REPS, ONLY (metrics), KIT and PEERS (others to measure in turn); see the
+# --help of test/bench/run.
+bench: all $(B)/test/bench/load $(B)/test/bench/bare/bare	## measure speed, latency, CPU, memory
+	$(Q)test/bench/run --bin build/taskflowd --load $(B)/test/bench/load \
+		--bare $(B)/test/bench/bare/bare $(if $(N),--n $(N)) $(if $(REPS),--reps $(REPS)) \
+		$(if $(ONLY),--only $(ONLY)) $(if $(KIT),--kit $(KIT)) $(if $(PEERS),--peers $(PEERS))
 soak: all $(B)/test/bench/load		## MINUTES (10) of mixed load: is memory flat?
 	$(Q)LOAD_GEN=$(abspath $(B)/test/bench/load) test/load/soak
 check-unit: $(UNIT)			## the tests that need no server
