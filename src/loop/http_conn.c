@@ -24,6 +24,9 @@
 /* Over body and header: pipelined requests are read ahead this far. */
 #define READ_AHEAD 65536
 #define FD_TABLE_FIRST 64
+/* So long a connection has been without a request before its place is given to
+ * another; who has just been answered is about to send the next one. */
+#define IDLE_MIN_MS 1000
 
 struct conn {
 	TAILQ_ENTRY(conn) link; /* conns.in[state] */
@@ -33,6 +36,7 @@ struct conn {
 	enum conn_state state;
 	int fd; /* -1: evhttp is still setting it up */
 	int64_t since_us; /* READING: when its first byte came */
+	int64_t idle_us; /* IDLE: since when */
 	bool has_chore;
 	bool page; /* evhttp is answering without having asked us */
 	bool lingers; /* when closed */
@@ -88,6 +92,8 @@ conn_move(struct conn *c, enum conn_state to)
 	c->state = to;
 	TAILQ_INSERT_TAIL(&cs->in[to], c, link);
 	cs->n_in[to]++;
+	if (to == CONN_IDLE)
+		c->idle_us = clock_mono_us();
 	if (to != CONN_READING)
 		return;
 	c->since_us = clock_mono_us();
@@ -301,6 +307,20 @@ remember_fd(struct conns *cs, struct conn *c)
 	cs->by_fd[fd] = c;
 }
 
+/* NULL: nobody has been idle for long enough. */
+static struct conn *
+longest_idle(const struct http_listener *from)
+{
+	struct conn *c = TAILQ_FIRST(&from->conns.in[CONN_IDLE]);
+	int64_t least = from->http->conf.idle_timeout_ms / 2;
+
+	if (least > IDLE_MIN_MS)
+		least = IDLE_MIN_MS;
+	if (c == NULL || clock_mono_us() - c->idle_us < least * US_PER_MS)
+		return NULL;
+	return c;
+}
+
 /*
  * evhttp makes its connection after it has asked us for the bufferevent, and
  * tells nobody: but it is the argument of the callbacks it has set there. None
@@ -327,7 +347,7 @@ conn_adopt(struct conn *c)
 	if (cs->n <= c->from->http->conf.max_connections)
 		return;
 	/* A client must expect to lose a connection that it does not use. */
-	if ((idle = TAILQ_FIRST(&cs->in[CONN_IDLE])) != NULL)
+	if ((idle = longest_idle(c->from)) != NULL)
 		conn_drop(idle);
 	else
 		conn_refuse(c, problem_of_err(ERR_OVERLOADED),

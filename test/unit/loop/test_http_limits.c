@@ -178,6 +178,7 @@ test_one_too_many(void **state)
 {
 	struct client c[MAX_CONNECTIONS], d;
 	struct answer a;
+	int64_t start;
 
 	(void)state;
 	for (int i = 0; i < MAX_CONNECTIONS; i++) {
@@ -196,12 +197,20 @@ test_one_too_many(void **state)
 	/* Another listener has room of its own. */
 	ask(admin_port, GET("/metrics"), &a, true);
 	assert_int_equal(a.status, 200);
-	/* One idles: it has to go. */
+	/* One has just been answered: its next request may be on its way. */
 	release(1);
 	get_answer(&c[1], &a, true);
 	assert_int_equal(a.status, 200);
 	buf_drain(&c[1].in, a.size);
 	UNTIL(count(CONN_IDLE) == 1);
+	start = clock_mono_us();
+	client_open(&d, api_port);
+	get_answer(&d, &a, true);
+	assert_problem(&a, 503);
+	UNTIL(client_at_end(&d));
+	client_close(&d);
+	/* It idles: it has to go. */
+	UNTIL(ms_since(start) > IDLE_MS / 2);
 	client_open(&d, api_port);
 	client_says(&d, GET("/tasks/1"));
 	get_answer(&d, &a, true);
