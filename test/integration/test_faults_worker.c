@@ -296,6 +296,34 @@ a_worker_may_be_its_own_successor(void **state)
 	all_ended();
 }
 
+/* The server has moved it, and the answer was lost: only the worker can know
+ * that it does not run what stands in its list. */
+static void
+what_was_given_to_a_worker_unawares_is_done(void **state)
+{
+	const char *id, *busy[4];
+	char *moved;
+	int i;
+
+	(void)state;
+	hold("u", 1);
+	for (i = 0; i < 4; i++)
+		busy[i] = submit("ledger", "\"u\"", NULL);
+	UNTIL(tasks_with("IN_PROGRESS") == 4);
+	id = submit("echo", "1", NULL);
+	UNTIL(redis_int(LOW, "LLEN taskflow:queue:default") == 1);
+	moved = redis_words(LOW,
+	    "LMOVE taskflow:queue:default taskflow:processing:%s LEFT RIGHT",
+	    worker_of(busy[0]));
+	assert_string_equal(moved, id);
+	free(moved);
+	release("u", 1);
+	task_wait(id);
+	assert_string_equal(
+	    task_events(id), "CREATED/0 PICKED_UP/1 COMPLETED/1");
+	all_ended();
+}
+
 /* Without a manager nobody gives its tasks away: what it did still counts. */
 static void
 a_result_counts_while_nobody_else_has_the_task(void **state)
@@ -332,6 +360,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_late_result_is_refused_while_the_task_waits),
 	cmocka_unit_test(a_worker_may_be_its_own_successor),
 	cmocka_unit_test(a_result_counts_while_nobody_else_has_the_task),
+	cmocka_unit_test(what_was_given_to_a_worker_unawares_is_done),
 };
 
 int

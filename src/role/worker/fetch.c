@@ -91,6 +91,9 @@ take_over(struct flow *f)
 	if (redis_call_err(k->call) == ERR_OVERLOADED) {
 		w->hot = true;
 		signal_raise(&w->wake);
+	} else if (redis_call_err(k->call) != OK) {
+		/* It may have been done, and the answer lost. */
+		resync_want(w, k->fetch->server);
 	}
 	if (redis_call_err(k->call) != OK)
 		return flow_sleep_ms(f, DOWN_MS);

@@ -4,9 +4,13 @@
  * or everything. What we hold goes into our processing list again, so that it
  * is found if we die; and what stands there without our knowing (the answer to
  * a BLMOVE was lost, or an LREM) is taken over: claiming it tells what it is.
+ * We look after each call that came to nothing, too, and every EVERY_US all the
+ * same: a request that we gave up may be done by the server later.
  */
 #include "base/clock.h"
 #include "worker.h"
+
+#define EVERY_US (10 * US_PER_S)
 
 struct syncing {
 	struct flow flow;
@@ -90,6 +94,7 @@ is_the_same(struct syncing *k)
 	if (queue_ids(redis_reply(k->epoch, 0), &epoch, 1) == 0)
 		return false; /* lost, and the leader has not noticed yet */
 	if (w->seen_generation[k->server] == k->generation &&
+	    clock_mono_us() < w->next_look_us[k->server] &&
 	    id_cmp(&w->seen_epoch[k->server], &epoch) == 0)
 		return true;
 	w->seen_epoch[k->server] = epoch;
@@ -142,6 +147,7 @@ adopt(struct flow *f)
 	    w->draining)
 		return FLOW_NEXT;
 	w->seen_generation[k->server] = k->generation;
+	w->next_look_us[k->server] = clock_mono_us() + EVERY_US;
 	ids = arena_alloc(&f->arena, (rep->n + 1) * sizeof(*ids));
 	n = queue_ids(rep, ids, rep->n);
 	for (i = 0; i < n; i++)

@@ -90,7 +90,7 @@ struct worker {
 	struct flow_signal lost;
 	uint64_t seen_generation[2];
 	struct id seen_epoch[2];
-	int64_t next_epoch_us;
+	int64_t next_look_us[2]; /* into our own list */
 
 	/* leaving (leave.c) */
 	bool draining, left;
