@@ -33,6 +33,7 @@ my %KIND = (
     'flush'         => [2, sub { pick(['redis-high'], ['redis-low'], ['redis-high', 'redis-low']) }, sub { 0.5 }, \&flush, sub { }],
     'oom-redis'     => [1, sub { pick('redis-high', 'redis-low') }, sub { 1 + rand 4 }, \&config, \&config_back],
     'readonly-redis' => [1, sub { pick('redis-high', 'redis-low') }, sub { 1 + rand 4 }, \&config, \&config_back],
+    'disk-full'     => [1, sub { 'postgres' },               sub { 1 + rand 3 }, \&fill_, \&empty_],
     'cut-postgres'  => [2, sub { 'postgres' },               sub { 0 }, sub { $_[0]->cut_postgres }, sub { }],
     'roll-worker'   => [1, sub { [of_role('worker')] },      sub { 0 }, \&roll, sub { }],
     'roll-api'      => [1, sub { [of_role('api')] },         sub { 0 }, \&roll, sub { }],
@@ -93,6 +94,22 @@ sub config_back {
     return;
 }
 
+# fill_: nothing more can be written where the write-ahead log is; PostgreSQL ends in a panic as soon as it must.
+sub fill_ {
+    my ($stack, $f) = @_;
+    open(my $out, '>', "$stack->{disk}/ballast") or die "$stack->{disk}/ballast: $!\n";
+    my $piece = "\0" x 65536;
+    1 while syswrite $out, $piece;
+    for (1 .. 40) { last if !$stack->switch_wal }    # files that are there already can still be written
+    return;
+}
+
+sub empty_ {
+    my ($stack, $f) = @_;
+    unlink "$stack->{disk}/ballast" or die "$stack->{disk}/ballast: $!\n";
+    return start_($stack, $f);
+}
+
 # net: the way to the server does as proxies do, for all connections or for half of them.
 sub net {
     my ($stack, $f) = @_;
@@ -131,6 +148,9 @@ sub scale_back {
 }
 
 # ---- Drawing and running ----------------------------------------------------------------------------
+
+# forbid KIND: it cannot be done here.
+sub forbid { my ($kind) = @_; delete $KIND{$kind}; return }
 
 # choose KINDS: those that were named; dies if one is none.
 sub choose {

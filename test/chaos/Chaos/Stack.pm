@@ -132,10 +132,10 @@ sub lists {
 
 # ---- PostgreSQL -----------------------------------------------------------------------------------
 
-# cut_postgres: ends all sessions of taskflow, past PgBouncer.
-sub cut_postgres {
-    my ($self) = @_;
-    my ($password) = (slurp("$self->{dir}/etc/taskflow.password") // '') =~ /(\S+)/;
+# psql USER STATEMENT: past PgBouncer; true if it succeeded.
+sub psql {
+    my ($self, $user, $statement) = @_;
+    my ($password) = (slurp("$self->{dir}/etc/$user.password") // '') =~ /(\S+)/;
     local $ENV{PGPASSWORD} = $password;
     local $ENV{PGCONNECT_TIMEOUT} = 2;
     my $pid = fork // die "fork: $!\n";
@@ -143,13 +143,21 @@ sub cut_postgres {
         open STDIN,  '<',  '/dev/null';
         open STDOUT, '>>', $self->{log};
         open STDERR, '>&', \*STDOUT;
-        exec 'timeout', '8', 'psql', '-XqtA', '-h', '127.0.0.1', '-p', $self->port('postgres'), '-U', 'taskflow', '-d',
-            'taskflow', '-c', 'SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity '
-            . 'WHERE usename = current_user AND pid <> pg_backend_pid()'
-            or POSIX::_exit(127);
+        exec 'timeout', '8', 'psql', '-XqtA', '-h', '127.0.0.1', '-p', $self->port('postgres'), '-U', $user, '-d',
+            'taskflow', '-c', $statement or POSIX::_exit(127);
     }
     waitpid $pid, 0;
     return $? == 0;
 }
+
+# cut_postgres: ends all sessions of taskflow.
+sub cut_postgres {
+    my ($self) = @_;
+    return $self->psql('taskflow', 'SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity '
+        . 'WHERE usename = current_user AND pid <> pg_backend_pid()');
+}
+
+# switch_wal: to a new file of the write-ahead log.
+sub switch_wal { my ($self) = @_; return $self->psql('postgres', "SELECT pg_logical_emit_message(true, '', ''), pg_switch_wal()") }
 
 1;
