@@ -78,7 +78,8 @@ sub config {
     eval {
         my ($old) = $stack->redis($f->{parts}[0], [CONFIG => GET => $name]);
         $f->{old} = $old->[1];
-        $stack->redis($f->{parts}[0], [CONFIG => SET => $name, $value]);
+        # Redis derives from maxmemory how much memory clients may have, and would soon let nobody in who could end this.
+        $stack->redis($f->{parts}[0], [CONFIG => SET => 'maxmemory-clients', '16mb'], [CONFIG => SET => $name, $value]);
     } or $f->{problem} = $@;
     return;
 }
