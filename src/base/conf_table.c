@@ -90,8 +90,8 @@ const struct conf_option conf_options[] = {
   .text = "The largest head of a request, its first line included." },
 { .name = "max_connections", .type = CONF_INT, .offset = AT(max_connections),
   .def = "10000", .min = 1, .max = 1000000, .roles = ALL,
-  .text = "Client connections at once. One more gets the place of one that is idle "
-	    "for a second, or 503. admin_listen has a count of its own." },
+  .text = "Client connections at once; one more gets 503, or the place of "
+	    "one that is idle for a second." },
 { .name = "request_timeout", .type = CONF_TIME,
   .offset = AT(request_timeout_ms), .def = "30s", .min = 100, .max = H,
   .roles = ALL,
