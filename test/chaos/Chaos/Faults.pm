@@ -34,6 +34,7 @@ my %KIND = (
     'oom-redis'     => [1, sub { pick('redis-high', 'redis-low') }, sub { 1 + rand 4 }, \&config, \&config_back],
     'readonly-redis' => [1, sub { pick('redis-high', 'redis-low') }, sub { 1 + rand 4 }, \&config, \&config_back],
     'disk-full'     => [1, sub { 'postgres' },               sub { 1 + rand 3 }, \&fill_, \&empty_],
+    'clock-step'    => [2, sub { pick(@DAEMONS) },           sub { 1 + rand 5 }, \&step_, \&step_back],
     'cut-postgres'  => [2, sub { 'postgres' },               sub { 0 }, sub { $_[0]->cut_postgres }, sub { }],
     'roll-worker'   => [1, sub { [of_role('worker')] },      sub { 0 }, \&roll, sub { }],
     'roll-api'      => [1, sub { [of_role('api')] },         sub { 0 }, \&roll, sub { }],
@@ -94,6 +95,26 @@ sub config_back {
     }
     return;
 }
+
+# set_clock: how far the wall clock of this process is off; its monotonic one is not.
+sub set_clock {
+    my ($stack, $name, $offset) = @_;
+    my $path = "$stack->{clocks}/" . ($stack->pid($name) // return);
+    open(my $out, '>', "$path.new") or die "$path.new: $!\n";
+    print $out "$offset\n";
+    close($out) && rename("$path.new", $path) or die "$path: $!\n";
+    return;
+}
+
+# Drawn beforehand, like all else: one to three is left, and hold says the direction.
+sub step_ {
+    my ($stack, $f) = @_;
+    my $seconds = (2, 20, 120)[$f->{left} - 1];
+    $f->{offset} = ($f->{hold} * 1000 % 2 ? '+' : '-') . "${seconds}s";
+    return set_clock($stack, $f->{parts}[0], $f->{offset});
+}
+
+sub step_back { my ($stack, $f) = @_; return set_clock($stack, $f->{parts}[0], '+0s') }
 
 # fill_: nothing more can be written where the write-ahead log is; PostgreSQL ends in a panic as soon as it must.
 sub fill_ {
