@@ -24,10 +24,11 @@ messages(const char *id, const char *kind)
 #define RECOVERED "8"
 
 static void
-assert_says(const char *text, const char *words)
+assert_says(const char *said, const char *words)
 {
-	if (strstr(text, words) == NULL)
-		fail_msg("\"%s\" does not say \"%s\"", text, words);
+	assert_non_null(said);
+	if (strstr(said, words) == NULL)
+		fail_msg("it does not say \"%s\"", words);
 }
 
 /* Descriptors of the worker. */
