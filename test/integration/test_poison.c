@@ -179,6 +179,9 @@ misbehaviour_does_not_disturb_the_worker(void **state)
 	size_t i;
 
 	(void)state;
+	id = submit("poison", "\"hang\"", ONCE);
+	UNTIL(children() > 0); /* so that none in the end means something */
+	task_wait(id);
 	for (i = 0; i < NELEM(harms); i++) {
 		id = poison(harms[i].how, "poison", ONCE);
 		if (!task_is(id, harms[i].status))
