@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 
+#include "announce.h"
 #include "api.h"
 #include "await.h"
 #include "base/clock.h"
@@ -21,10 +22,9 @@ struct submit {
 	struct task_draft draft;
 	struct task_accepted accepted;
 	struct pg_call *insert;
-	struct redis_call *push;
 };
 
-static flow_step parse_draft, insert_task, note_accepted, announce, look_back;
+static flow_step parse_draft, insert_task, note_accepted, announce;
 static void submit_end(struct flow *, enum err);
 
 static const struct step submit_steps[] = {
@@ -34,7 +34,6 @@ static const struct step submit_steps[] = {
 	STEP(note_accepted),
 	STEP(await_join), /* before anybody can take the task */
 	STEP(announce), /* the shortcut */
-	STEP(look_back),
 	STEP(await_settled),
 	STEP(await_read),
 	STEP(await_look),
@@ -131,25 +130,11 @@ announce(struct flow *f)
 	const struct app *app = api_app(&s->task.call);
 	int64_t soon_ms = app->conf->schedule_interval_ms + DUE_MARGIN_MS;
 
-	if (s->accepted.status == TASK_QUEUED) {
-		s->push = queue_push(app->redis[s->draft.priority],
-		    s->draft.queue, &s->draft.id, 1, false);
-		return redis_try(s->push, f);
-	}
-	if (s->accepted.due_in_ms < soon_ms)
+	if (s->accepted.status == TASK_QUEUED)
+		announce_ready(api_announcer(app), s->draft.priority,
+		    s->draft.queue, &s->draft.id);
+	else if (s->accepted.due_in_ms < soon_ms)
 		redis_send(signal_due(app->redis[PRIORITY_HIGH]));
-	return FLOW_NEXT;
-}
-
-static enum flow_next
-look_back(struct flow *f)
-{
-	struct submit *s = (struct submit *)f;
-
-	if (s->push != NULL && redis_call_err(s->push) != OK)
-		log_debug("submit", "not pushed, which the reconciler will do",
-		    KV_ID("task", &s->draft.id),
-		    KV_STR("err", err_name(redis_call_err(s->push))));
 	return FLOW_NEXT;
 }
 
