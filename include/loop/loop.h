@@ -39,11 +39,14 @@ int64_t loop_take_lag_us(struct loop *);
 struct loop_task {
 	void (*fn)(struct loop_task *);
 	TAILQ_ENTRY(loop_task) link;
-	bool queued;
-	bool when_idle;		/* how it was queued */
+	struct task_list *list;	/* in which it waits; NULL: in none */
 };
+TAILQ_HEAD(task_list, loop_task);
 /* Asking twice before it ran is asking once. */
 void loop_soon(struct loop *, struct loop_task *);
+/* In the same turn, after all that is to run soon by now: for what sends off
+ * together what came together. */
+void loop_late(struct loop *, struct loop_task *);
 /* When nothing else is to be done: no socket is readable, no timer is due, no
  * task is queued. loop_soon for the same task makes it soon. */
 void loop_idle(struct loop *, struct loop_task *);

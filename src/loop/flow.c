@@ -83,8 +83,8 @@ flow_run(struct flow *f)
 			crash_while(f->def->name, s->name);
 		/* A step that started a wait and did not return it, or one that
 		 * waits for nothing. */
-		assert(
-		    (next == FLOW_WAIT) == (f->op != NULL || f->wake.queued));
+		assert((next == FLOW_WAIT) ==
+		    (f->op != NULL || f->wake.list != NULL));
 	}
 	f->running = false;
 	if (next != FLOW_WAIT)

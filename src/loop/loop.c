@@ -20,8 +20,6 @@
 #define PRIORITIES 3
 #define PRIORITY_IDLE 2
 
-TAILQ_HEAD(task_list, loop_task);
-
 struct loop_signal {
 	struct event *ev;
 	void (*fn)(void *, int);
@@ -30,7 +28,7 @@ struct loop_signal {
 
 struct loop {
 	struct event_base *base;
-	struct task_list soon, idle;
+	struct task_list soon, late, idle;
 	struct event *soon_ev, *idle_ev;
 	bool in_soon; /* new work then waits for the next turn */
 	struct loop_task log;
@@ -62,7 +60,7 @@ want_log(void *arg)
 {
 	struct loop *l = arg;
 
-	loop_soon(l, &l->log);
+	loop_late(l, &l->log);
 }
 
 static void
@@ -87,6 +85,7 @@ loop_open(void)
 	    event_base_priority_init(l->base, PRIORITIES) != 0)
 		abort();
 	TAILQ_INIT(&l->soon);
+	TAILQ_INIT(&l->late);
 	TAILQ_INIT(&l->idle);
 	l->soon_ev = event_new(l->base, -1, 0, run_soon, l);
 	l->idle_ev = event_new(l->base, -1, 0, run_idle, l);
@@ -189,14 +188,22 @@ loop_take_lag_us(struct loop *l)
 	return lag;
 }
 
-/* ---- soon ---- */
+/* ---- soon, late, idle ---- */
+static void
+run_task(struct loop_task *t)
+{
+	TAILQ_REMOVE(t->list, t, link);
+	t->list = NULL;
+	t->fn(t);
+}
+
 static void
 run_soon(int fd, short what, void *arg)
 {
 	struct loop *l = arg;
 	struct loop_task *t, *last = TAILQ_LAST(&l->soon, task_list);
 	static const struct timeval at_once;
-	bool more;
+	bool more = last != NULL;
 
 	(void)fd;
 	(void)what;
@@ -204,14 +211,12 @@ run_soon(int fd, short what, void *arg)
 	/* Only what was there when we began: work that makes more work must not
 	 * keep the loop from its sockets. The last one may be cancelled by one
 	 * before it; then we merely run a few more. */
-	while ((t = TAILQ_FIRST(&l->soon)) != NULL) {
+	while (more && (t = TAILQ_FIRST(&l->soon)) != NULL) {
 		more = t != last;
-		TAILQ_REMOVE(&l->soon, t, link);
-		t->queued = false;
-		t->fn(t);
-		if (!more)
-			break;
+		run_task(t);
 	}
+	while ((t = TAILQ_FIRST(&l->late)) != NULL)
+		run_task(t);
 	l->in_soon = false;
 	if (!TAILQ_EMPTY(&l->soon))
 		event_add(l->soon_ev, &at_once);
@@ -230,36 +235,52 @@ run_idle(int fd, short what, void *arg)
 		loop_soon(l, t);
 }
 
-void
-loop_idle(struct loop *l, struct loop_task *t)
+static void
+enlist(struct loop *l, struct loop_task *t, struct task_list *list)
 {
-	if (t->queued)
-		return;
-	t->queued = t->when_idle = true;
-	if (TAILQ_EMPTY(&l->idle))
-		event_active(l->idle_ev, EV_TIMEOUT, 0);
-	TAILQ_INSERT_TAIL(&l->idle, t, link);
+	if (TAILQ_EMPTY(&l->soon) && TAILQ_EMPTY(&l->late) && !l->in_soon)
+		event_active(l->soon_ev, EV_TIMEOUT, 0);
+	TAILQ_INSERT_TAIL(list, t, link);
+	t->list = list;
 }
 
 void
 loop_soon(struct loop *l, struct loop_task *t)
 {
-	if (t->queued && !t->when_idle)
+	if (t->list == &l->idle)
+		loop_task_cancel(l, t);
+	if (t->list == NULL)
+		enlist(l, t, &l->soon);
+}
+
+void
+loop_late(struct loop *l, struct loop_task *t)
+{
+	if (t->list == &l->idle)
+		loop_task_cancel(l, t);
+	if (t->list == NULL)
+		enlist(l, t, &l->late);
+}
+
+void
+loop_idle(struct loop *l, struct loop_task *t)
+{
+	if (t->list != NULL)
 		return;
-	loop_task_cancel(l, t);
-	t->queued = true;
-	if (TAILQ_EMPTY(&l->soon) && !l->in_soon)
-		event_active(l->soon_ev, EV_TIMEOUT, 0);
-	TAILQ_INSERT_TAIL(&l->soon, t, link);
+	if (TAILQ_EMPTY(&l->idle))
+		event_active(l->idle_ev, EV_TIMEOUT, 0);
+	TAILQ_INSERT_TAIL(&l->idle, t, link);
+	t->list = &l->idle;
 }
 
 void
 loop_task_cancel(struct loop *l, struct loop_task *t)
 {
-	if (!t->queued)
+	(void)l;
+	if (t->list == NULL)
 		return;
-	TAILQ_REMOVE(t->when_idle ? &l->idle : &l->soon, t, link);
-	t->queued = t->when_idle = false;
+	TAILQ_REMOVE(t->list, t, link);
+	t->list = NULL;
 }
 
 /* ---- timers ---- */

@@ -473,5 +473,5 @@ void
 pg_dispatch_soon(struct pg *pg)
 {
 	if (!pg->closing)
-		loop_soon(pg->loop, &pg->dispatch);
+		loop_late(pg->loop, &pg->dispatch);
 }

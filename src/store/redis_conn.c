@@ -152,7 +152,7 @@ add_write(void *arg)
 	bool connected = (r->ac->c.flags & REDIS_CONNECTED) != 0;
 
 	if (connected && !r->flushing)
-		loop_soon(r->loop, &r->flush);
+		loop_late(r->loop, &r->flush);
 	else
 		watch_set(&r->watch, r->ac->c.fd, r->watch.what | WATCH_WRITE);
 }

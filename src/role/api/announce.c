@@ -87,5 +87,5 @@ announce_ready(struct announcer *a, enum task_priority priority,
 		b->ids = xrealloc(b->ids, b->size * sizeof(*b->ids));
 	}
 	b->ids[b->n++] = *id;
-	loop_soon(a->loop, &a->push);
+	loop_late(a->loop, &a->push);
 }

@@ -377,6 +377,35 @@ idle_is_when_nothing_else_is_to_be_done(void **state)
 	assert_string_equal(said, "o");
 }
 
+/* Late is after all that is soon by now, and in the same turn. */
+static struct note follower = { { .fn = run_note }, 'f', 0 };
+
+static void
+run_leader(struct loop_task *t)
+{
+	run_note(t);
+	loop_soon(loop, &follower.task);
+}
+
+static void
+late_is_at_the_end_of_the_turn(void **state)
+{
+	struct note late = { { .fn = run_leader }, 'l', 0 };
+	struct note first = { { .fn = run_note }, '1', 1 };
+	struct note second = { { .fn = run_note }, '2', 0 };
+
+	(void)state;
+	said[0] = '\0';
+	loop_late(loop, &late.task);
+	loop_soon(loop, &first.task);
+	loop_soon(loop, &second.task);
+	loop_late(loop, &late.task);
+	turns(1);
+	assert_string_equal(said, "12l");
+	turns(1);
+	assert_string_equal(said, "12l1f");
+}
+
 static int
 open_loop(void **state)
 {
@@ -407,6 +436,7 @@ main(void)
 		cmocka_unit_test(sleep_and_signal),
 		cmocka_unit_test(a_caller_hears_how_it_ended),
 		cmocka_unit_test(idle_is_when_nothing_else_is_to_be_done),
+		cmocka_unit_test(late_is_at_the_end_of_the_turn),
 	};
 
 	return cmocka_run_group_tests(tests, open_loop, close_loop);
