@@ -74,8 +74,11 @@ bool jsn_get_bool(const struct jsn_value *, bool *ret);
  *		... exactly one jsn_r_value, or an inner loop of this kind ...
  */
 struct jsn_r;
-/* Lives in the arena; text and fault must outlive it. */
-struct jsn_r *jsn_r_new(struct arena *, struct span text, struct fault *);
+/* Lives in the arena; text and fault must outlive it. What is inside `outer`
+ * brackets (at most JSN_MAX_OUTER) may be as deep as a text of its own. */
+#define JSN_MAX_OUTER	2
+struct jsn_r *jsn_r_new(struct arena *, struct span text, unsigned outer,
+    struct fault *);
 /* Of the value that comes; what is no value looks like a number. */
 enum jsn_type jsn_r_type(struct jsn_r *);
 /* The whole value that comes. */

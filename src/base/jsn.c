@@ -1,3 +1,5 @@
+#include <assert.h>
+
 #include "base/jsn_lex.h"
 
 #define NAME_SHOWN 60 /* bytes of a name in a fault */
@@ -5,10 +7,10 @@
 static bool
 scan_open(struct scan *s)
 {
-	if (s->depth == JSN_MAX_DEPTH) {
+	if (s->depth == s->max_depth) {
 		fault_set(s->fault, ERR_INVALID, "",
-		    "JSON at byte %zu is nested deeper than %d",
-		    (size_t)(s->p - s->start), JSN_MAX_DEPTH);
+		    "JSON at byte %zu is nested deeper than %u",
+		    (size_t)(s->p - s->start), s->max_depth);
 		return false;
 	}
 	s->open[s->depth++] = *s->p++;
@@ -287,11 +289,14 @@ struct jsn_r {
 };
 
 struct jsn_r *
-jsn_r_new(struct arena *a, struct span text, struct fault *fault)
+jsn_r_new(
+    struct arena *a, struct span text, unsigned outer, struct fault *fault)
 {
 	struct jsn_r *r = arena_alloc(a, sizeof(*r));
 
+	assert(outer <= JSN_MAX_OUTER);
 	lex_init(&r->scan, text, fault);
+	r->scan.max_depth += outer;
 	return r;
 }
 

@@ -2,6 +2,7 @@
 #include "input.h"
 
 #define DRAFTS_FIRST 128 /* room at first */
+#define OUTER 2 /* brackets around an item, which may be as deep as alone */
 
 static const struct input_member tasks_member = { .name = "tasks",
 	.allowed = "an array of 1 to 1000 tasks" };
@@ -40,18 +41,21 @@ room_for_one(struct reading *k)
 	return &to->draft[to->n];
 }
 
-/* False: it is no JSON. Of too many members all are counted. */
+#define ROOM (INPUT_MEMBERS_MAX + 1)
+
+/* False: it is no JSON. Of too many members all are counted; the last ones
+ * share a place. */
 static bool
-read_members(struct jsn_r *r, struct jsn_member m[INPUT_MEMBERS_MAX], size_t *n)
+read_members(struct jsn_r *r, struct jsn_member m[ROOM], size_t *n)
 {
-	struct jsn_member beyond, *at;
+	struct jsn_member *at;
 	struct span name;
 	bool more;
 
 	if (!jsn_r_open(r, '{', &more, &name))
 		return false;
 	for (*n = 0; more; ++*n) {
-		at = *n < INPUT_MEMBERS_MAX ? &m[*n] : &beyond;
+		at = &m[*n < ROOM ? *n : ROOM - 1];
 		at->name = name;
 		if (!jsn_r_value(r, &at->value) || !jsn_r_next(r, &more, &name))
 			return false;
@@ -82,7 +86,7 @@ check_item(struct reading *k, struct span text, const struct jsn_member *m,
 static bool
 read_item(struct reading *k, struct span body)
 {
-	struct jsn_member m[INPUT_MEMBERS_MAX];
+	struct jsn_member m[ROOM];
 	struct jsn_value v;
 	struct fault why;
 	size_t n;
@@ -112,9 +116,6 @@ read_items(struct reading *k, struct span body)
 	struct span none;
 	bool more;
 
-	if (to->item != NULL)
-		return fault_set(k->fault, ERR_INVALID, "/tasks",
-		    "the name \"tasks\" stands in the object twice");
 	to->item = arena_alloc(k->base->arena, DRAFTS_MAX * sizeof(*to->item));
 	if (!jsn_r_open(k->r, '[', &more, &none))
 		return ERR_INVALID;
@@ -139,6 +140,9 @@ read_member(struct reading *k, struct span body, struct span name)
 
 	if (jsn_find(&m, 1, tasks_member.name) == NULL)
 		return input_refuse_unknown(k->fault, name, &tasks_member, 1);
+	if (k->to->item != NULL)
+		return fault_set(k->fault, ERR_INVALID, "/tasks",
+		    "the name \"tasks\" stands in the object twice");
 	if (jsn_r_type(k->r) == JSN_ARRAY) {
 		err = read_items(k, body);
 		if (err != OK || k->to->nitems > 0)
@@ -162,7 +166,7 @@ drafts_parse(struct span body, const struct draft_base *base,
 	*ret = (struct drafts){ .n = 0 };
 	if (err != OK)
 		return err;
-	k.r = jsn_r_new(base->arena, body, fault);
+	k.r = jsn_r_new(base->arena, body, OUTER, fault);
 	if (!jsn_r_open(k.r, '{', &more, &name))
 		return ERR_INVALID;
 	while (more) {
