@@ -117,7 +117,7 @@ queues_priorities_and_times_are_mixed(void **state)
 static void
 each_item_has_a_queue_of_its_own(void **state)
 {
-	char *body = NULL;
+	char *body = NULL, *ids;
 	size_t size;
 	FILE *f = open_memstream(&body, &size);
 	int i;
@@ -133,8 +133,9 @@ each_item_has_a_queue_of_its_own(void **state)
 	free(body);
 	assert_int_equal(redis_int(LOW, "KEYS taskflow:queue:*"), 500);
 	assert_int_equal(redis_int(LOW, "LLEN taskflow:queue:q499"), 2);
-	assert_string_equal(redis_words(LOW, "LRANGE taskflow:queue:q0 0 -1"),
-	    text("%s %s", ledger_id(0), ledger_id(500)));
+	ids = redis_words(LOW, "LRANGE taskflow:queue:q0 0 -1");
+	assert_string_equal(ids, text("%s %s", ledger_id(0), ledger_id(500)));
+	free(ids);
 	tables_clear();
 	redis_int(LOW, "FLUSHALL");
 	all_ended();
