@@ -42,6 +42,15 @@ bool log_enabled(enum log_level);
 void log_emit(enum log_level, const char *sub, const char *event,
     const struct kv *kvs);
 
+/*
+ * From now on lines below LOG_WARN wait for log_flush, so that one write
+ * serves many; wanted(arg) is called when the first one does. A warning or an
+ * error is written at once, with what was before it. NULL: nothing waits.
+ * All of this on one thread only.
+ */
+void log_gather(void (*wanted)(void *), void *arg);
+void log_flush(void);
+
 #define log_at(level, sub, event, ...) do {				\
 	if (log_enabled(level))						\
 		log_emit(level, sub, event,				\

@@ -85,6 +85,7 @@ void buf_add(struct buf *, const void *, size_t len);
 void buf_adds(struct buf *, const char *);
 void buf_addc(struct buf *, char);
 void buf_addf(struct buf *, const char *fmt, ...) PRINTF(2, 3);
+void buf_add_int(struct buf *, int64_t);	/* decimal */
 void buf_add_be32(struct buf *, uint32_t);
 void buf_add_be64(struct buf *, uint64_t);
 /* Remove the first n bytes. */

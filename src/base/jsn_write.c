@@ -63,7 +63,7 @@ void
 jsn_w_int(struct jsn_w *w, int64_t v)
 {
 	value_begins(w);
-	buf_addf(w->buf, "%lld", (long long)v);
+	buf_add_int(w->buf, v);
 }
 
 void

@@ -21,6 +21,14 @@ static enum log_level threshold = LOG_INFO;
 static bool as_json;
 static char role_text[64];
 
+/* Whole lines that wait for log_flush; at most as many as go in one piece. */
+static struct buf pending = { .max = LINE_MAX_BYTES };
+/* The line that is being made, and one pair of it. */
+static struct buf line = { .max = LINE_MAX_BYTES };
+static struct buf pair = { .max = PAIR_MAX };
+static void (*gathering)(void *);
+static void *gathering_arg;
+
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
 
 void
@@ -135,11 +143,14 @@ add_pair(struct buf *b, const struct kv *kv)
 		buf_addc(b, ',');
 		jsn_quote(b, kv->key, strlen(kv->key));
 		buf_addc(b, ':');
-	} else
-		buf_addf(b, " %s=", kv->key);
+	} else {
+		buf_addc(b, ' ');
+		buf_adds(b, kv->key);
+		buf_addc(b, '=');
+	}
 	switch (kv->type) {
 	case KV_T_INT:
-		buf_addf(b, "%lld", (long long)kv->u.i);
+		buf_add_int(b, kv->u.i);
 		break;
 	case KV_T_ID:
 		add_id(b, kv->u.id);
@@ -163,8 +174,11 @@ add_head(
 		    role_text, role_text[0] == '\0' ? "" : " ", sub, event);
 		return;
 	}
-	buf_addf(b, "{\"time\":\"%s\",\"level\":\"%s\",\"role\":", time,
-	    level_names[level]);
+	buf_adds(b, "{\"time\":\"");
+	buf_adds(b, time);
+	buf_adds(b, "\",\"level\":\"");
+	buf_adds(b, level_names[level]);
+	buf_adds(b, "\",\"role\":");
 	jsn_quote(b, role_text, strlen(role_text));
 	buf_adds(b, ",\"sub\":");
 	jsn_quote(b, sub, strlen(sub));
@@ -173,48 +187,64 @@ add_head(
 }
 
 static void
-add_pairs(struct buf *line, const struct kv *kv)
+add_pairs(const struct kv *kv)
 {
-	struct buf pair;
-
-	buf_init(&pair, PAIR_MAX);
 	for (; kv->key != NULL; kv++) {
 		buf_clear(&pair);
 		add_pair(&pair, kv);
-		if (line->len + pair.len + TAIL_MAX > line->max) {
-			buf_adds(line, as_json ? ",\"cut\":true" : " cut=yes");
+		if (line.len + pair.len + TAIL_MAX > line.max) {
+			buf_adds(&line, as_json ? ",\"cut\":true" : " cut=yes");
 			break;
 		}
-		buf_add(line, pair.data, pair.len);
+		buf_add(&line, pair.data, pair.len);
 	}
-	buf_fini(&pair);
 }
 
 /* A log that cannot be written must not stop us: what fails is dropped. */
-static void
-write_line(const struct buf *line)
+void
+log_flush(void)
 {
+	int saved_errno = errno;
 	ssize_t n;
 
+	if (pending.len == 0)
+		return;
 	do
-		n = write(STDERR_FILENO, line->data, line->len);
+		n = write(STDERR_FILENO, pending.data, pending.len);
 	while (n < 0 && errno == EINTR);
+	buf_clear(&pending);
+	errno = saved_errno;
+}
+
+void
+log_gather(void (*wanted)(void *), void *arg)
+{
+	log_flush();
+	gathering = wanted;
+	gathering_arg = arg;
+}
+
+static void
+add_line(enum log_level level)
+{
+	if (pending.len + line.len > pending.max)
+		log_flush();
+	if (pending.len == 0 && gathering != NULL)
+		gathering(gathering_arg);
+	buf_add(&pending, line.data, line.len);
+	if (gathering == NULL || level <= LOG_WARN)
+		log_flush();
 }
 
 void
 log_emit(enum log_level level, const char *sub, const char *event,
     const struct kv *kvs)
 {
-	int saved_errno = errno;
-	struct buf line;
-
 	if (!log_enabled(level))
 		return;
-	buf_init(&line, LINE_MAX_BYTES);
+	buf_clear(&line);
 	add_head(&line, level, sub, event);
-	add_pairs(&line, kvs + 1);
+	add_pairs(kvs + 1);
 	buf_adds(&line, as_json ? "}\n" : "\n");
-	write_line(&line);
-	buf_fini(&line);
-	errno = saved_errno;
+	add_line(level);
 }

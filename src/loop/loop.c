@@ -30,6 +30,7 @@ struct loop {
 	struct task_list soon;
 	struct event *soon_ev;
 	bool in_soon; /* new work then waits for the next turn */
+	struct loop_task log;
 	struct loop_timer tick;
 	int64_t tick_due_us;
 	int64_t worst_lag_us;
@@ -51,6 +52,22 @@ route_log(int severity, const char *text)
 		log_debug("loop", "libevent", KV_STR("text", text));
 }
 
+/* Lines of the log go out together, at the end of the turn. */
+static void
+want_log(void *arg)
+{
+	struct loop *l = arg;
+
+	loop_soon(l, &l->log);
+}
+
+static void
+write_log(struct loop_task *t)
+{
+	(void)t;
+	log_flush();
+}
+
 struct loop *
 loop_open(void)
 {
@@ -65,6 +82,8 @@ loop_open(void)
 	l->soon_ev = event_new(l->base, -1, 0, run_soon, l);
 	if (l->soon_ev == NULL)
 		abort();
+	l->log.fn = write_log;
+	log_gather(want_log, l);
 	timer_init(&l->tick, l, run_tick);
 	l->tick_due_us = clock_mono_us() + TICK_US;
 	timer_arm_us(&l->tick, TICK_US);
@@ -82,6 +101,8 @@ loop_close(struct loop *l)
 	/* Bufferevents free themselves a turn late. */
 	event_base_loop(l->base, EVLOOP_NONBLOCK);
 	assert(l->flows == 0);
+	log_gather(NULL, NULL);
+	loop_task_cancel(l, &l->log);
 	for (i = 0; i < l->nsignals; i++)
 		event_free(l->signals[i].ev);
 	event_free(l->soon_ev);

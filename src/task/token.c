@@ -9,10 +9,28 @@
 #include <jwt.h>
 #include <stdlib.h>
 
+#include "base/crypt.h"
 #include "task/users.h"
 
 #define SKEW_S 60
 #define SECRET_MIN 32
+/* Tokens that are remembered, and the longest of them. */
+#define CACHE_SLOTS 2048
+#define CACHE_TOKEN_MAX 1024
+
+/* What a token with a good signature says. */
+struct claims {
+	struct caller caller;
+	int64_t exp, nbf;
+};
+
+struct token_cache {
+	struct slot {
+		char *token; /* NULL: free */
+		size_t len;
+		struct claims claims;
+	} slots[CACHE_SLOTS];
+};
 
 char *
 token_make(const char *secret, const struct id *user, const char *role,
@@ -53,21 +71,28 @@ time_claim(jwt_t *jwt, const char *name)
 }
 
 static enum err
-check_claims(jwt_t *jwt, int64_t now_s, struct caller *ret, struct fault *fault)
+check_times(const struct claims *c, int64_t now_s, struct fault *fault)
+{
+	if (c->exp < now_s - SKEW_S)
+		return refuse(fault, "the token has expired: log in again");
+	if (c->nbf > now_s + SKEW_S)
+		return refuse(fault, "the token is not valid yet");
+	return OK;
+}
+
+static enum err
+read_claims(jwt_t *jwt, struct claims *ret, struct fault *fault)
 {
 	const char *sub = jwt_get_grant(jwt, "sub");
 	const char *role = jwt_get_grant(jwt, "role");
-	int64_t exp = time_claim(jwt, "exp"), nbf = time_claim(jwt, "nbf");
 
-	if (exp == 0)
+	ret->exp = time_claim(jwt, "exp");
+	ret->nbf = time_claim(jwt, "nbf");
+	if (ret->exp == 0)
 		return refuse(fault, "the token has no expiry time (exp)");
-	if (exp < now_s - SKEW_S)
-		return refuse(fault, "the token has expired: log in again");
-	if (nbf > now_s + SKEW_S)
-		return refuse(fault, "the token is not valid yet");
-	if (sub == NULL || !id_parse(sub, strlen(sub), &ret->user_id))
+	if (sub == NULL || !id_parse(sub, strlen(sub), &ret->caller.user_id))
 		return refuse(fault, "the token names no user (sub)");
-	ret->admin = role != NULL && strcmp(role, "admin") == 0;
+	ret->caller.admin = role != NULL && strcmp(role, "admin") == 0;
 	return OK;
 }
 
@@ -93,9 +118,9 @@ is_compact(const char *token)
 	return *token == '\0';
 }
 
-enum err
-token_verify(const char *secret, const char *token, int64_t now_s,
-    struct caller *ret, struct fault *fault)
+static enum err
+read_token(const char *secret, const char *token, struct claims *ret,
+    struct fault *fault)
 {
 	jwt_t *jwt = NULL;
 	enum err err;
@@ -109,9 +134,66 @@ token_verify(const char *secret, const char *token, int64_t now_s,
 		(int)strlen(secret)) != 0)
 		return refuse(fault, "the token is not valid");
 	if (jwt_get_alg(jwt) == JWT_ALG_HS256)
-		err = check_claims(jwt, now_s, ret, fault);
+		err = read_claims(jwt, ret, fault);
 	else
 		err = refuse(fault, "the token's algorithm is not HS256");
 	jwt_free(jwt);
+	return err;
+}
+
+/* ---- the cache ---- */
+struct token_cache *
+token_cache_open(void)
+{
+	return xcalloc(1, sizeof(struct token_cache));
+}
+
+void
+token_cache_close(struct token_cache *cache)
+{
+	size_t i;
+
+	for (i = 0; cache != NULL && i < CACHE_SLOTS; i++)
+		free(cache->slots[i].token);
+	free(cache);
+}
+
+/* A token ends with its signature, which is as good as random. */
+static struct slot *
+slot_of(struct token_cache *cache, const char *token, size_t len)
+{
+	uint32_t end;
+
+	memcpy(&end, token + len - 8, sizeof(end));
+	return &cache->slots[end * 2654435761U >> 21]; /* 11 bits */
+}
+
+_Static_assert(CACHE_SLOTS == 1 << (32 - 21), "what slot_of gives");
+
+enum err
+token_verify(struct token_cache *cache, const char *secret, const char *token,
+    int64_t now_s, struct caller *ret, struct fault *fault)
+{
+	size_t len = strlen(token);
+	struct slot *slot = NULL;
+	struct claims claims;
+	enum err err = OK;
+
+	if (cache != NULL && len >= 8 && len <= CACHE_TOKEN_MAX)
+		slot = slot_of(cache, token, len);
+	if (slot != NULL && slot->token != NULL && slot->len == len &&
+	    crypt_equal(slot->token, token, len)) {
+		claims = slot->claims;
+	} else {
+		err = read_token(secret, token, &claims, fault);
+		if (err == OK && slot != NULL) {
+			free(slot->token);
+			*slot = (struct slot){ xstrdup(token), len, claims };
+		}
+	}
+	if (err == OK)
+		err = check_times(&claims, now_s, fault);
+	if (err == OK)
+		*ret = claims.caller;
 	return err;
 }

@@ -28,11 +28,9 @@ struct point {
 
 static const struct point points[] = {
 	{ "api-1", "submit",
-	    "insert_task insert_task+ note_accepted announce announce+ "
-	    "look_back end" },
+	    "insert_task insert_task+ note_accepted announce end" },
 	{ "api-1", "batch",
-	    "insert_range insert_range+ note_range tell_scheduler push_high "
-	    "push_high+ look_back push_low push_low+ end" },
+	    "insert_range insert_range+ note_range announce end" },
 	{ "worker-1", "fetch", "stand_at_list+ take_over" },
 	{ "worker-1", "claim",
 	    "send_beat+ top_up+ took claim_taken claim_taken+ start_claimed "

@@ -123,8 +123,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	text = arena_dup(&a, body.p, len);
 	traceparent_ok(text);
 	/* Nobody guesses a signature. */
-	must(token_verify("0123456789abcdef0123456789abcdef", text, 1700000000,
-		 &caller, &f) == ERR_UNAUTHORIZED);
+	must(token_verify(NULL, "0123456789abcdef0123456789abcdef", text,
+		 1700000000, &caller, &f) == ERR_UNAUTHORIZED);
 	arena_fini(&a);
 	return 0;
 }

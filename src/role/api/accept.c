@@ -1,6 +1,5 @@
 #include "accept.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "draft.h"
 #include "task/queue.h"
 
@@ -59,14 +58,4 @@ void
 accept_tell_scheduler(const struct api_call *c)
 {
 	redis_send(signal_due(api_app(c)->redis[PRIORITY_HIGH]));
-}
-
-void
-accept_look_back(
-    const struct redis_call *push, const struct id *first, size_t n)
-{
-	if (push != NULL && redis_call_err(push) != OK)
-		log_debug("submit", "not pushed, which the reconciler will do",
-		    KV_ID("task", first), KV_INT("tasks", (int64_t)n),
-		    KV_STR("err", err_name(redis_call_err(push))));
 }

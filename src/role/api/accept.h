@@ -4,7 +4,6 @@
 /* What it takes to accept a task, one or many: POST /tasks, POST /tasks/batch.
  */
 #include "call.h"
-#include "store/redis.h"
 #include "task/tasks.h"
 
 /* The request's traceparent, if it may be handed on; else NULL. */
@@ -19,8 +18,5 @@ void accept_result(const struct pg_call *insert, size_t i,
 bool accept_is_soon(const struct api_call *, const struct task_accepted *);
 /* Then the scheduler is told. Nobody waits for it. */
 void accept_tell_scheduler(const struct api_call *);
-/* NULL, or one that was tried: of so many ids, which begin with that one. */
-void accept_look_back(
-    const struct redis_call *push, const struct id *first, size_t n);
 
 #endif

@@ -1,8 +1,10 @@
 /* The API role: which path is served by which flow. */
 #include <stdlib.h>
 
+#include "announce.h"
 #include "api.h"
 #include "task/queue.h"
+#include "task/users.h"
 #include "waiters.h"
 
 /* A constant, since requests may still come in while the role is closed. */
@@ -23,6 +25,8 @@ static const struct route routes[] = {
 struct api {
 	struct app *app;
 	struct waiters *waiters;
+	struct token_cache *tokens;
+	struct announcer *announcer;
 };
 
 /* Where the app keeps our state. */
@@ -36,12 +40,31 @@ index_of(const struct app *app)
 	return i;
 }
 
+static const struct api *
+api_of(const struct app *app)
+{
+	static const struct api stopped;
+	const struct api *api = app->states[index_of(app)];
+
+	return api == NULL ? &stopped : api;
+}
+
 struct waiters *
 api_waiters(const struct app *app)
 {
-	const struct api *api = app->states[index_of(app)];
+	return api_of(app)->waiters;
+}
 
-	return api == NULL ? NULL : api->waiters;
+struct token_cache *
+api_tokens(const struct app *app)
+{
+	return api_of(app)->tokens;
+}
+
+struct announcer *
+api_announcer(const struct app *app)
+{
+	return api_of(app)->announcer;
 }
 
 static void *
@@ -56,6 +79,8 @@ start(struct app *app, char *err, size_t err_size)
 	api->app = app;
 	api->waiters =
 	    waiters_open(app->loop, app->pg, app->redis[PRIORITY_HIGH]);
+	api->tokens = token_cache_open();
+	api->announcer = announcer_open(app->loop, app->redis);
 	return api;
 }
 
@@ -82,6 +107,8 @@ stop(void *state)
 	struct api *api = state;
 
 	api->app->states[index_of(api->app)] = NULL;
+	announcer_close(api->announcer);
+	token_cache_close(api->tokens);
 	waiters_close(api->waiters);
 	free(api);
 }

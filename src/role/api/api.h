@@ -7,8 +7,9 @@
 extern const struct flow_def register_flow, login_flow, submit_flow, batch_flow,
     list_flow, show_flow, events_flow;
 
-struct waiters;
-/* NULL: the role has stopped, and nobody may wait any more. */
+/* What requests share. NULL: the role has stopped. */
 struct waiters *api_waiters(const struct app *);
+struct token_cache *api_tokens(const struct app *);
+struct announcer *api_announcer(const struct app *);
 
 #endif

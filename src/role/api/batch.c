@@ -37,13 +37,9 @@ struct batch {
 	size_t ntodo;
 	struct range at; /* what insert tries */
 	struct pg_call *insert;
-	struct queue_entry *entry; /* of one server */
-	size_t nentries;
-	struct redis_call *push;
 };
 
-static flow_step parse_drafts, insert_range, note_range, tell_scheduler,
-    push_high, look_back, push_low;
+static flow_step parse_drafts, insert_range, note_range, announce;
 static void batch_end(struct flow *, enum err);
 
 static const struct step batch_steps[] = {
@@ -51,11 +47,7 @@ static const struct step batch_steps[] = {
 	STEP(parse_drafts),
 	STEP(insert_range), /* the promise; most often once */
 	STEP(note_range),
-	STEP(tell_scheduler),
-	STEP(push_high), /* the shortcut */
-	STEP(look_back),
-	STEP(push_low),
-	STEP(look_back),
+	STEP(announce), /* the shortcut */
 	STEP_LAST,
 };
 
@@ -176,64 +168,48 @@ note_range(struct flow *f)
 }
 
 /* ---- the shortcut ---- */
-static enum flow_next
-tell_scheduler(struct flow *f)
+
+/* Each queue its tail; nobody waits, for the reconciler sees what is lost. */
+static void
+push(struct batch *b, enum task_priority server, struct queue_entry *entry)
 {
-	struct batch *b = (struct batch *)f;
+	const struct task_draft *d = b->drafts.draft;
+	const struct outcome *o = b->outcome;
+	size_t i, n = 0;
+
+	for (i = 0; i < b->drafts.n; i++)
+		if (d[i].priority == server && o[i].refused == NULL &&
+		    o[i].accepted.status == TASK_QUEUED)
+			entry[n++] =
+			    (struct queue_entry){ d[i].queue, d[i].id };
+	if (n > 0)
+		redis_send(queue_push_many(
+		    api_app(&b->call)->redis[server], entry, n));
+}
+
+static bool
+any_is_soon(const struct batch *b)
+{
 	const struct outcome *o = b->outcome, *end = o + b->drafts.n;
 
 	for (; o < end; o++)
 		if (o->refused == NULL &&
-		    accept_is_soon(&b->call, &o->accepted)) {
-			accept_tell_scheduler(&b->call);
-			break;
-		}
-	return FLOW_NEXT;
+		    accept_is_soon(&b->call, &o->accepted))
+			return true;
+	return false;
 }
 
 static enum flow_next
-push(struct flow *f, enum task_priority server)
+announce(struct flow *f)
 {
 	struct batch *b = (struct batch *)f;
-	const struct task_draft *d = b->drafts.draft;
-	const struct outcome *o = b->outcome;
-	size_t i;
+	struct queue_entry *entry =
+	    arena_alloc(&f->arena, b->drafts.n * sizeof(*entry));
 
-	b->push = NULL;
-	b->nentries = 0;
-	if (b->entry == NULL)
-		b->entry =
-		    arena_alloc(&f->arena, b->drafts.n * sizeof(*b->entry));
-	for (i = 0; i < b->drafts.n; i++)
-		if (d[i].priority == server && o[i].refused == NULL &&
-		    o[i].accepted.status == TASK_QUEUED)
-			b->entry[b->nentries++] =
-			    (struct queue_entry){ d[i].queue, d[i].id };
-	if (b->nentries == 0)
-		return FLOW_NEXT;
-	b->push = queue_push_many(
-	    api_app(&b->call)->redis[server], b->entry, b->nentries);
-	return redis_try(b->push, f);
-}
-
-static enum flow_next
-push_high(struct flow *f)
-{
-	return push(f, PRIORITY_HIGH);
-}
-
-static enum flow_next
-push_low(struct flow *f)
-{
-	return push(f, PRIORITY_LOW);
-}
-
-static enum flow_next
-look_back(struct flow *f)
-{
-	struct batch *b = (struct batch *)f;
-
-	accept_look_back(b->push, &b->entry->id, b->nentries);
+	push(b, PRIORITY_HIGH, entry);
+	push(b, PRIORITY_LOW, entry);
+	if (any_is_soon(b))
+		accept_tell_scheduler(&b->call);
 	return FLOW_NEXT;
 }
 

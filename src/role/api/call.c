@@ -1,6 +1,7 @@
 /* What the endpoints share: who is asking, and the forms of an answer. */
 #include <strings.h>
 
+#include "api.h"
 #include "base/clock.h"
 #include "call.h"
 
@@ -21,7 +22,7 @@ api_authenticate(struct flow *f)
 			"the request needs a header \"Authorization: Bearer "
 			"TOKEN\"; POST /login gives a token"));
 	given += strlen(SCHEME);
-	err = token_verify(api_app(c)->conf->jwt_secret,
+	err = token_verify(api_tokens(api_app(c)), api_app(c)->conf->jwt_secret,
 	    given + strspn(given, " "), clock_wall_us() / US_PER_S, &c->caller,
 	    &c->fault);
 	if (err == OK)

@@ -8,21 +8,20 @@
 #include <stdio.h>
 
 #include "accept.h"
+#include "announce.h"
 #include "api.h"
 #include "await.h"
 #include "base/clock.h"
 #include "draft.h"
-#include "task/queue.h"
 
 struct submit {
 	struct api_task task;
 	struct task_draft draft;
 	struct task_accepted accepted;
 	struct pg_call *insert;
-	struct redis_call *push;
 };
 
-static flow_step parse_draft, insert_task, note_accepted, announce, look_back;
+static flow_step parse_draft, insert_task, note_accepted, announce;
 static void submit_end(struct flow *, enum err);
 
 static const struct step submit_steps[] = {
@@ -32,7 +31,6 @@ static const struct step submit_steps[] = {
 	STEP(note_accepted),
 	STEP(await_join), /* before anybody can take the task */
 	STEP(announce), /* the shortcut */
-	STEP(look_back),
 	STEP(await_settled),
 	STEP(await_read),
 	STEP(await_look),
@@ -108,22 +106,11 @@ announce(struct flow *f)
 	struct submit *s = (struct submit *)f;
 	const struct app *app = api_app(&s->task.call);
 
-	if (s->accepted.status == TASK_QUEUED) {
-		s->push = queue_push(app->redis[s->draft.priority],
-		    s->draft.queue, &s->draft.id, 1, false);
-		return redis_try(s->push, f);
-	}
-	if (accept_is_soon(&s->task.call, &s->accepted))
+	if (s->accepted.status == TASK_QUEUED)
+		announce_ready(api_announcer(app), s->draft.priority,
+		    s->draft.queue, &s->draft.id);
+	else if (accept_is_soon(&s->task.call, &s->accepted))
 		accept_tell_scheduler(&s->task.call);
-	return FLOW_NEXT;
-}
-
-static enum flow_next
-look_back(struct flow *f)
-{
-	struct submit *s = (struct submit *)f;
-
-	accept_look_back(s->push, &s->draft.id, 1);
 	return FLOW_NEXT;
 }
 
