@@ -35,7 +35,7 @@ SQL     := $(sort $(wildcard sql/schema/*.sql sql/query/*.sql src/task/lua/*.lua
 
 .DEFAULT_GOAL := all
 .PHONY: all help run demo check check-all check-unit check-integration \
-	check-crash chaos overload bench soak lint fmt \
+	check-crash chaos overload bench soak budget lint fmt \
 	fuzz valgrind conf install uninstall clean
 .DELETE_ON_ERROR:
 
@@ -128,6 +128,12 @@ bench: all $(B)/test/bench/load $(B)/test/bench/bare/bare	## measure speed, late
 		$(if $(ONLY),--only $(ONLY)) $(if $(KIT),--kit $(KIT)) $(if $(PEERS),--peers $(PEERS))
 soak: all $(B)/test/bench/load		## MINUTES (10) of mixed load: is memory flat?
 	$(Q)LOAD_GEN=$(abspath $(B)/test/bench/load) test/load/soak
+# Times are noisy, instruction counts are not. test/budget/run --top shows what
+# they were spent on, --syscalls counts system calls, --write makes new budgets.
+budget:					## instructions of the hot paths against their budgets
+	$(Q)deploy/local/packages budget
+	$(Q)$(MAKE) --no-print-directory -s $(B)/taskflowd $(B)/test/bench/load
+	$(Q)TASKFLOW_BIN=$(B)/taskflowd LOAD_GEN=$(abspath $(B)/test/bench/load) test/budget/run
 check-unit: $(UNIT)			## the tests that need no server
 	$(Q)test/run $(UNIT)
 check-integration: $(B)/taskflowd $(INT)	## the real daemon on real servers

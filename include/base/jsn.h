@@ -100,6 +100,7 @@ struct jsn_w {
 void jsn_w_init(struct jsn_w *, struct buf *);
 void jsn_w_open(struct jsn_w *, char bracket);	/* '{' or '[' */
 void jsn_w_close(struct jsn_w *, char bracket);	/* '}' or ']' */
+/* One of our own names, that needs no escape. */
 void jsn_w_key(struct jsn_w *, const char *name);
 void jsn_w_str(struct jsn_w *, const char *, size_t len);
 void jsn_w_strz(struct jsn_w *, const char *);	/* NULL writes null */

@@ -81,9 +81,35 @@ struct buf {
 void buf_init(struct buf *, size_t max);
 void buf_fini(struct buf *);
 void buf_clear(struct buf *);	/* len = 0, keeps the memory */
-void buf_add(struct buf *, const void *, size_t len);
-void buf_adds(struct buf *, const char *);
-void buf_addc(struct buf *, char);
+/* Memory for so many bytes at once, as far as the maximum allows. */
+void buf_reserve(struct buf *, size_t len);
+/* The way of buf_add when it must grow, or has overflowed. */
+void buf_add_slow(struct buf *, const void *, size_t len);
+
+static inline void
+buf_add(struct buf *b, const void *p, size_t len)
+{
+	if (b->overflow || len >= b->cap - b->len) {
+		buf_add_slow(b, p, len);
+		return;
+	}
+	memcpy(b->data + b->len, p, len);
+	b->len += len;
+	b->data[b->len] = '\0';
+}
+
+static inline void
+buf_addc(struct buf *b, char c)
+{
+	buf_add(b, &c, 1);
+}
+
+static inline void
+buf_adds(struct buf *b, const char *s)
+{
+	buf_add(b, s, strlen(s));
+}
+
 void buf_addf(struct buf *, const char *fmt, ...) PRINTF(2, 3);
 void buf_add_int(struct buf *, int64_t);	/* decimal */
 void buf_add_be32(struct buf *, uint32_t);

@@ -40,9 +40,13 @@ struct loop_task {
 	void (*fn)(struct loop_task *);
 	TAILQ_ENTRY(loop_task) link;
 	bool queued;
+	bool when_idle;		/* how it was queued */
 };
 /* Asking twice before it ran is asking once. */
 void loop_soon(struct loop *, struct loop_task *);
+/* When nothing else is to be done: no socket is readable, no timer is due, no
+ * task is queued. loop_soon for the same task makes it soon. */
+void loop_idle(struct loop *, struct loop_task *);
 void loop_task_cancel(struct loop *, struct loop_task *);
 
 /* ---- timers: embedded, one shot ---- */

@@ -38,8 +38,9 @@ void
 jsn_w_key(struct jsn_w *w, const char *name)
 {
 	value_begins(w);
-	jsn_quote(w->buf, name, strlen(name));
-	buf_addc(w->buf, ':');
+	buf_addc(w->buf, '"');
+	buf_adds(w->buf, name);
+	buf_add(w->buf, "\":", 2);
 	w->comma = false;
 }
 
@@ -131,6 +132,14 @@ add_special(struct buf *b, char c)
 		buf_adds(b, REPLACEMENT);
 }
 
+/* 1: ASCII that needs no escape. */
+static const uint8_t plain[256] = {
+	[' '] = 1,
+	['!'] = 1, /* not the quote */
+	['#' ... '['] = 1, /* not the backslash */
+	[']' ... 0x7f] = 1,
+};
+
 /* Bytes from p that stand for themselves. */
 static size_t
 run_len(const char *p, size_t left)
@@ -138,9 +147,9 @@ run_len(const char *p, size_t left)
 	size_t n, i;
 
 	for (i = 0; i < left; i += n) {
-		if ((unsigned char)p[i] < 0x20 || p[i] == '"' || p[i] == '\\')
-			break;
-		n = (unsigned char)p[i] < 0x80 ? 1 : utf8_len(p + i, left - i);
+		n = plain[(unsigned char)p[i]];
+		if (n == 0 && (unsigned char)p[i] >= 0x80)
+			n = utf8_len(p + i, left - i);
 		if (n == 0)
 			break;
 	}

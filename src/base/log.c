@@ -140,9 +140,9 @@ static void
 add_pair(struct buf *b, const struct kv *kv)
 {
 	if (as_json) {
-		buf_addc(b, ',');
-		jsn_quote(b, kv->key, strlen(kv->key));
-		buf_addc(b, ':');
+		buf_adds(b, ",\"");
+		buf_adds(b, kv->key);
+		buf_adds(b, "\":");
 	} else {
 		buf_addc(b, ' ');
 		buf_adds(b, kv->key);
@@ -162,6 +162,7 @@ add_pair(struct buf *b, const struct kv *kv)
 	}
 }
 
+/* What is ours (roles, names of parts, events, keys) needs no escape. */
 static void
 add_head(
     struct buf *b, enum log_level level, const char *sub, const char *event)
@@ -178,12 +179,13 @@ add_head(
 	buf_adds(b, time);
 	buf_adds(b, "\",\"level\":\"");
 	buf_adds(b, level_names[level]);
-	buf_adds(b, "\",\"role\":");
-	jsn_quote(b, role_text, strlen(role_text));
-	buf_adds(b, ",\"sub\":");
-	jsn_quote(b, sub, strlen(sub));
-	buf_adds(b, ",\"event\":");
-	jsn_quote(b, event, strlen(event));
+	buf_adds(b, "\",\"role\":\"");
+	buf_adds(b, role_text);
+	buf_adds(b, "\",\"sub\":\"");
+	buf_adds(b, sub);
+	buf_adds(b, "\",\"event\":\"");
+	buf_adds(b, event);
+	buf_addc(b, '"');
 }
 
 static void

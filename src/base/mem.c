@@ -253,7 +253,19 @@ make_room(struct buf *b, size_t len)
 }
 
 void
-buf_add(struct buf *b, const void *p, size_t len)
+buf_reserve(struct buf *b, size_t len)
+{
+	if (len > b->max)
+		len = b->max;
+	if (len < b->cap)
+		return;
+	b->data = xrealloc(b->data, len + 1);
+	b->data[b->len] = '\0';
+	b->cap = len + 1;
+}
+
+void
+buf_add_slow(struct buf *b, const void *p, size_t len)
 {
 	if (!make_room(b, len))
 		return;
@@ -261,18 +273,6 @@ buf_add(struct buf *b, const void *p, size_t len)
 		memcpy(b->data + b->len, p, len);
 	b->len += len;
 	b->data[b->len] = '\0';
-}
-
-void
-buf_adds(struct buf *b, const char *s)
-{
-	buf_add(b, s, strlen(s));
-}
-
-void
-buf_addc(struct buf *b, char c)
-{
-	buf_add(b, &c, 1);
 }
 
 void

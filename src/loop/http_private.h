@@ -103,6 +103,7 @@ struct http_req {
 	struct route_match match;
 	const char *param[ROUTE_MAX_PARAMS]; /* decoded */
 	int64_t started_us;
+	struct buf head; /* of the answer, see http_add_header */
 	bool is_head;
 	bool closes;
 	unsigned nnotes;

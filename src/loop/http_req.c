@@ -15,6 +15,9 @@
 #include "http_private.h"
 
 #define JSON_TYPE "application/json"
+/* Bytes of our headers in an answer. */
+#define HEAD_MAX 16384
+#define HEAD_FIRST 240
 
 static const char *
 method_name(enum evhttp_cmd_type method)
@@ -106,6 +109,9 @@ req_init(struct http_req *req, struct http *h, struct evhttp_request *ev,
 	if (target != NULL)
 		req_split_target(target, &req->path, &req->query);
 	choose_id(req);
+	buf_init(&req->head, HEAD_MAX);
+	buf_reserve(&req->head, HEAD_FIRST);
+	buf_adds(&req->head, req->id);
 	h->in_flight++;
 	if (m == NULL)
 		return;
@@ -204,9 +210,14 @@ http_query_unknown(const struct http_req *req, const char *const *known)
 const char *
 http_header(const struct http_req *req, const char *name)
 {
+	const struct evkeyval *h;
+
 	assert(req->ev != NULL);
-	return evhttp_find_header(
-	    evhttp_request_get_input_headers(req->ev), name);
+	TAILQ_FOREACH (h, evhttp_request_get_input_headers(req->ev), next)
+		if ((h->key[0] | 0x20) == (name[0] | 0x20) &&
+		    strcasecmp(h->key, name) == 0)
+			return h->value;
+	return NULL;
 }
 
 enum err
@@ -325,19 +336,54 @@ http_log_access(const struct http_req *req, int status)
 }
 
 /* ---- answers ---- */
+
+/*
+ * Headers that evhttp need not know of are gathered as text behind the value of
+ * the first one, X-Request-Id, and handed over as one: each header by itself is
+ * two allocations, two copies and a printf.
+ */
 void
 http_add_header(struct http_req *req, const char *name, const char *value)
 {
-	assert(req->ev != NULL);
-	evhttp_add_header(
-	    evhttp_request_get_output_headers(req->ev), name, value);
+	assert(req->ev != NULL && strpbrk(value, "\r\n") == NULL);
+	buf_add(&req->head, "\r\n", 2);
+	buf_adds(&req->head, name);
+	buf_add(&req->head, ": ", 2);
+	buf_adds(&req->head, value);
 }
 
 static bool
 has_header(const struct http_req *req, const char *name)
 {
-	return evhttp_find_header(
-		   evhttp_request_get_output_headers(req->ev), name) != NULL;
+	const char *p = req->head.data;
+	size_t n = strlen(name);
+
+	while ((p = strstr(p, "\r\n")) != NULL) {
+		p += 2;
+		if (strncmp(p, name, n) == 0 && p[n] == ':')
+			return true;
+	}
+	return false;
+}
+
+/* What evhttp acts upon. */
+static void
+add_known_header(struct http_req *req, const char *name, const char *value)
+{
+	evhttp_add_header(
+	    evhttp_request_get_output_headers(req->ev), name, value);
+}
+
+/* evhttp frees what is in its list; the memory is malloc's (loop_open). */
+static void
+hand_over_head(struct http_req *req)
+{
+	struct evkeyval *h = xcalloc(1, sizeof(*h));
+
+	h->key = xstrdup("X-Request-Id");
+	h->value = req->head.data;
+	TAILQ_INSERT_TAIL(evhttp_request_get_output_headers(req->ev), h, next);
+	req->head.data = NULL;
 }
 
 /* NULL: libevent knows a phrase. */
@@ -358,7 +404,7 @@ say_close(struct http_req *req)
 {
 	evhttp_remove_header(
 	    evhttp_request_get_input_headers(req->ev), "Connection");
-	http_add_header(req, "Connection", "close");
+	add_known_header(req, "Connection", "close");
 }
 
 static void
@@ -370,15 +416,15 @@ add_usual_headers(
 
 	if (!has_header(req, "Cache-Control"))
 		http_add_header(req, "Cache-Control", "no-store");
-	http_add_header(req, "X-Request-Id", req->id);
 	if (type != NULL && may_have_body)
 		http_add_header(req, "Content-Type", type);
 	if (may_have_body) {
 		snprintf(text, sizeof(text), "%zu", len);
-		http_add_header(req, "Content-Length", text);
+		add_known_header(req, "Content-Length", text);
 	}
 	if (req->closes || req->http->draining)
 		say_close(req);
+	hand_over_head(req);
 }
 
 /* The client may have gone: then evhttp just frees its request here. */

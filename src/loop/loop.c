@@ -16,6 +16,9 @@
 
 #define TICK_US (500 * US_PER_MS)
 #define MAX_SIGNALS 8
+/* Of events: the default is the middle one. */
+#define PRIORITIES 3
+#define PRIORITY_IDLE 2
 
 TAILQ_HEAD(task_list, loop_task);
 
@@ -27,8 +30,8 @@ struct loop_signal {
 
 struct loop {
 	struct event_base *base;
-	struct task_list soon;
-	struct event *soon_ev;
+	struct task_list soon, idle;
+	struct event *soon_ev, *idle_ev;
 	bool in_soon; /* new work then waits for the next turn */
 	struct loop_task log;
 	struct loop_timer tick;
@@ -41,6 +44,7 @@ struct loop {
 };
 
 static void run_soon(int fd, short what, void *arg);
+static void run_idle(int fd, short what, void *arg);
 static void run_tick(struct loop_timer *);
 
 static void
@@ -74,13 +78,20 @@ loop_open(void)
 	struct loop *l = xcalloc(1, sizeof(*l));
 
 	event_set_log_callback(route_log);
+	/* Its own way to zeroed memory is calloc, which in glibc goes past the
+	 * cache of the thread. */
+	event_set_mem_functions(malloc, realloc, free);
 	signal(SIGPIPE, SIG_IGN);
 	l->base = event_base_new();
-	if (l->base == NULL)
+	if (l->base == NULL ||
+	    event_base_priority_init(l->base, PRIORITIES) != 0)
 		abort();
 	TAILQ_INIT(&l->soon);
+	TAILQ_INIT(&l->idle);
 	l->soon_ev = event_new(l->base, -1, 0, run_soon, l);
-	if (l->soon_ev == NULL)
+	l->idle_ev = event_new(l->base, -1, 0, run_idle, l);
+	if (l->soon_ev == NULL || l->idle_ev == NULL ||
+	    event_priority_set(l->idle_ev, PRIORITY_IDLE) != 0)
 		abort();
 	l->log.fn = write_log;
 	log_gather(want_log, l);
@@ -106,6 +117,7 @@ loop_close(struct loop *l)
 	for (i = 0; i < l->nsignals; i++)
 		event_free(l->signals[i].ev);
 	event_free(l->soon_ev);
+	event_free(l->idle_ev);
 	event_base_free(l->base);
 	free(l);
 }
@@ -205,11 +217,36 @@ run_soon(int fd, short what, void *arg)
 		event_add(l->soon_ev, &at_once);
 }
 
+/* libevent looks at the sockets again before it comes to a lower priority. */
+static void
+run_idle(int fd, short what, void *arg)
+{
+	struct loop *l = arg;
+	struct loop_task *t;
+
+	(void)fd;
+	(void)what;
+	while ((t = TAILQ_FIRST(&l->idle)) != NULL)
+		loop_soon(l, t);
+}
+
 void
-loop_soon(struct loop *l, struct loop_task *t)
+loop_idle(struct loop *l, struct loop_task *t)
 {
 	if (t->queued)
 		return;
+	t->queued = t->when_idle = true;
+	if (TAILQ_EMPTY(&l->idle))
+		event_active(l->idle_ev, EV_TIMEOUT, 0);
+	TAILQ_INSERT_TAIL(&l->idle, t, link);
+}
+
+void
+loop_soon(struct loop *l, struct loop_task *t)
+{
+	if (t->queued && !t->when_idle)
+		return;
+	loop_task_cancel(l, t);
 	t->queued = true;
 	if (TAILQ_EMPTY(&l->soon) && !l->in_soon)
 		event_active(l->soon_ev, EV_TIMEOUT, 0);
@@ -221,8 +258,8 @@ loop_task_cancel(struct loop *l, struct loop_task *t)
 {
 	if (!t->queued)
 		return;
-	TAILQ_REMOVE(&l->soon, t, link);
-	t->queued = false;
+	TAILQ_REMOVE(t->when_idle ? &l->idle : &l->soon, t, link);
+	t->queued = t->when_idle = false;
 }
 
 /* ---- timers ---- */

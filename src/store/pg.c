@@ -14,6 +14,7 @@
 #define EXPIRY_MS 100
 
 static void dispatch(struct loop_task *);
+static void dispatch_all(struct loop_task *);
 static void expire(struct loop_timer *);
 
 static const char *
@@ -51,6 +52,7 @@ pg_open(struct loop *l, struct thread_pool *threads, const struct pg_conf *conf,
 	pg->application_name = xstrdup(conf->application_name);
 	pg->timeout_ms = conf->timeout_ms;
 	pg->dispatch.fn = dispatch;
+	pg->dispatch_all.fn = dispatch_all;
 	timer_init(&pg->expiry, l, expire);
 	for (i = 0; i < 2; i++) {
 		TAILQ_INIT(&pg->waiting[i]);
@@ -96,10 +98,11 @@ pg_close(struct pg *pg)
 			give_up(&part->calls);
 			free(part);
 		}
-		pg->nwaiting = 0;
+		pg->nwaiting[i] = 0;
 		give_up(&pg->waiting[i]);
 	}
 	loop_task_cancel(pg->loop, &pg->dispatch);
+	loop_task_cancel(pg->loop, &pg->dispatch_all);
 	timer_fini(&pg->expiry);
 	PQconninfoFree(pg->options);
 	free(pg->application_name);
@@ -160,6 +163,12 @@ pg_conn_changed(struct pg *pg)
 }
 
 /* ---- calls ---- */
+static size_t
+all_waiting(const struct pg *pg)
+{
+	return pg->nwaiting[PG_READ] + pg->nwaiting[PG_WRITE];
+}
+
 void
 pg_finish(
     struct pg_call *c, enum err err, const char *sqlstate, const char *message)
@@ -189,7 +198,7 @@ release(void *arg)
 	switch (c->state) {
 	case CALL_QUEUED:
 		TAILQ_REMOVE(&c->pg->waiting[c->stmt->class], c, link);
-		c->pg->nwaiting--;
+		c->pg->nwaiting[c->stmt->class]--;
 		call_free(c);
 		break;
 	case CALL_SENT:
@@ -209,14 +218,14 @@ run(struct pg_call *c, struct flow *f, bool tolerant)
 	op_init(&c->op, NULL);
 	arena_defer(&f->arena, release, c);
 	c->tolerant = tolerant;
-	if (pg->nwaiting >= PG_MAX_WAITING || c->enc.overflow) {
+	if (all_waiting(pg) >= PG_MAX_WAITING || c->enc.overflow) {
 		pg_finish(c, ERR_OVERLOADED, "", "too many calls wait");
 		return flow_wait(f, &c->op);
 	}
 	c->deadline_us = clock_mono_us() + c->timeout_ms * US_PER_MS;
 	c->state = CALL_QUEUED;
 	TAILQ_INSERT_TAIL(&pg->waiting[c->stmt->class], c, link);
-	pg->nwaiting++;
+	pg->nwaiting[c->stmt->class]++;
 	pg->ncalls++;
 	pg_dispatch_soon(pg);
 	return flow_wait(f, &c->op);
@@ -253,7 +262,7 @@ pg_requeue(struct pg *pg, struct call_list *l)
 			c->state = CALL_QUEUED;
 			TAILQ_INSERT_HEAD(
 			    &pg->waiting[c->stmt->class], c, link);
-			pg->nwaiting++;
+			pg->nwaiting[c->stmt->class]++;
 		}
 	}
 	pg_dispatch_soon(pg);
@@ -295,7 +304,7 @@ expire_class(struct pg *pg, enum pg_class class, int64_t now)
 	struct pg_part *part, *next;
 	bool some;
 
-	pg->nwaiting -= expire_list(pg, &pg->waiting[class], now);
+	pg->nwaiting[class] -= expire_list(pg, &pg->waiting[class], now);
 	some = !TAILQ_EMPTY(&pg->waiting[class]);
 
 	TAILQ_FOREACH_SAFE (part, &pg->parts[class], link, next) {
@@ -361,43 +370,102 @@ fill_from_queue(struct pg *pg, struct pg_segment *s)
 			TAILQ_INSERT_HEAD(l, c, link);
 			break;
 		}
-		pg->nwaiting--;
+		pg->nwaiting[s->class]--;
+	}
+}
+
+/*
+ * The price of a segment hardly depends on its size, so it pays to wait for
+ * company, if company is about to come: as long as the loop has other work, a
+ * segment takes half of all calls that there are at once, lately. So a crowd
+ * travels in two halves, of which one is served while the other one gathers,
+ * and one call alone goes at once.
+ */
+static bool
+is_worth_it(const struct pg *pg, enum pg_class class)
+{
+	return !TAILQ_EMPTY(&pg->parts[class]) ||
+	    2 * pg->nwaiting[class] >= pg->crowd[class];
+}
+
+static void
+note_crowd(struct pg *pg, enum pg_class class)
+{
+	size_t now = pg->nsent[class] + pg->nwaiting[class];
+	size_t *crowd = &pg->crowd[class];
+
+	*crowd -= *crowd / 8;
+	if (*crowd < now)
+		*crowd = now;
+}
+
+static void
+send_segment(struct pg *pg, enum pg_class class, struct pg_conn *conn)
+{
+	struct pg_segment *s = &conn->segment;
+
+	segment_init(s, class);
+	note_crowd(pg, class);
+	if (!TAILQ_EMPTY(&pg->parts[class]))
+		fill_from_part(pg, s);
+	else
+		fill_from_queue(pg, s);
+	pg->nsegments++;
+	pg->active[class]++;
+	pg->nsent[class] += s->ncalls;
+	conn_send(conn);
+}
+
+void
+pg_segment_ended(struct pg *pg, const struct pg_segment *s)
+{
+	pg->active[s->class]--;
+	pg->nsent[s->class] -= s->ncalls;
+}
+
+static bool
+has_work(const struct pg *pg, enum pg_class class)
+{
+	return pg->nwaiting[class] > 0 || !TAILQ_EMPTY(&pg->parts[class]);
+}
+
+static void
+dispatch_class(struct pg *pg, enum pg_class class, bool idle)
+{
+	struct pg_conn *conn;
+
+	while (pg->active[class] < pg->limit[class] && has_work(pg, class)) {
+		conn = idle_conn(pg);
+		if (conn == NULL)
+			return;
+		if (!idle && !is_worth_it(pg, class)) {
+			loop_idle(pg->loop, &pg->dispatch_all);
+			return;
+		}
+		send_segment(pg, class, conn);
 	}
 }
 
 static void
-dispatch_class(struct pg *pg, enum pg_class class)
+dispatch_both(struct pg *pg, bool idle)
 {
-	struct pg_conn *conn;
-
-	while (pg->active[class] < pg->limit[class] &&
-	    (!TAILQ_EMPTY(&pg->parts[class]) ||
-		!TAILQ_EMPTY(&pg->waiting[class]))) {
-		conn = idle_conn(pg);
-		if (conn == NULL)
-			return;
-		segment_init(&conn->segment, class);
-		if (!TAILQ_EMPTY(&pg->parts[class]))
-			fill_from_part(pg, &conn->segment);
-		else
-			fill_from_queue(pg, &conn->segment);
-		pg->nsegments++;
-		pg->active[class]++;
-		conn_send(conn);
-	}
+	dispatch_class(pg, PG_WRITE, idle);
+	dispatch_class(pg, PG_READ, idle);
+	if ((has_work(pg, PG_WRITE) || has_work(pg, PG_READ)) &&
+	    !pg->expiry.armed)
+		timer_arm_ms(&pg->expiry, EXPIRY_MS);
 }
 
 static void
 dispatch(struct loop_task *t)
 {
-	struct pg *pg = container_of(t, struct pg, dispatch);
+	dispatch_both(container_of(t, struct pg, dispatch), false);
+}
 
-	dispatch_class(pg, PG_WRITE);
-	dispatch_class(pg, PG_READ);
-	if ((pg->nwaiting > 0 || !TAILQ_EMPTY(&pg->parts[PG_WRITE]) ||
-		!TAILQ_EMPTY(&pg->parts[PG_READ])) &&
-	    !pg->expiry.armed)
-		timer_arm_ms(&pg->expiry, EXPIRY_MS);
+static void
+dispatch_all(struct loop_task *t)
+{
+	dispatch_both(container_of(t, struct pg, dispatch_all), true);
 }
 
 /* Later in this turn, so that all requests that came together go together. */

@@ -14,6 +14,7 @@
 #define PG_EPOCH_US (946684800LL * US_PER_S)
 /* Of the rows of one call, together. */
 #define CALL_MAX_BYTES (256 * 1024 * 1024)
+#define CALL_FIRST_BYTES 500
 
 static const struct {
 	Oid oid, array;
@@ -49,6 +50,7 @@ pg_call_new(struct pg *pg, const struct pg_stmt *stmt)
 	c->stmt = stmt;
 	c->timeout_ms = pg->timeout_ms;
 	buf_init(&c->enc, CALL_MAX_BYTES);
+	buf_reserve(&c->enc, CALL_FIRST_BYTES);
 	return c;
 }
 

@@ -115,7 +115,7 @@ conn_lost(struct pg_conn *c, const char *why)
 	pg_conn_changed(c->pg);
 	back_off(c);
 	if (busy) {
-		c->pg->active[c->segment.class]--;
+		pg_segment_ended(c->pg, &c->segment);
 		segment_lost(&c->segment, c->pg);
 	}
 }
@@ -277,7 +277,7 @@ segment_over(struct pg_conn *c)
 
 	timer_disarm(&c->timer);
 	pg->last_segment_us = clock_mono_us() - c->segment.sent_us;
-	pg->active[c->segment.class]--;
+	pg_segment_ended(pg, &c->segment);
 	c->state = CONN_IDLE;
 	if (!segment_done(&c->segment, pg)) {
 		conn_lost(c, pg->last_error);

@@ -113,10 +113,12 @@ struct pg {
 	bool closing;
 	struct call_list waiting[2]; /* by class */
 	struct part_list parts[2];
-	size_t nwaiting;
-	int active[2]; /* segments in flight, by class */
+	size_t nwaiting[2]; /* calls, by class */
+	size_t nsent[2];    /* calls in flight, by class */
+	size_t crowd[2];    /* calls at once, lately: see is_worth_it */
+	int active[2];	    /* segments in flight, by class */
 	int limit[2];
-	struct loop_task dispatch;
+	struct loop_task dispatch, dispatch_all;
 	struct loop_timer expiry;
 	char last_error[256];
 	int64_t last_segment_us;
@@ -129,6 +131,8 @@ void pg_note_error(struct pg *, const char *text);
 void pg_conn_changed(struct pg *);
 /* Back to the head of their queue, or an answer when their time is over. */
 void pg_requeue(struct pg *, struct call_list *);
+/* It was answered, or its connection is lost. */
+void pg_segment_ended(struct pg *, const struct pg_segment *);
 void pg_push_part(struct pg *, enum pg_class, struct call_list *);
 /* The answer of one call; it is unlinked already. */
 void pg_finish(struct pg_call *, enum err, const char *sqlstate,

@@ -54,10 +54,9 @@ set_end(struct redis_call *c)
 static void
 put_count(struct buf *b, char mark, size_t n)
 {
-	char text[24];
-	int len = snprintf(text, sizeof(text), "%c%zu\r\n", mark, n);
-
-	buf_add(b, text, (size_t)len);
+	buf_addc(b, mark);
+	buf_add_int(b, (int64_t)n);
+	buf_add(b, "\r\n", 2);
 }
 
 static void

@@ -123,10 +123,12 @@ static void
 an_old_schema_is_named(void **state)
 {
 	(void)state;
-	sql("UPDATE taskflow.schema_version SET version = version - 1");
+	sql("UPDATE taskflow.schema_version SET version = -version WHERE "
+	    "version = (SELECT max(version) FROM taskflow.schema_version)");
 	ends_with(
 	    1, "--role=worker", NULL, "schema is version", "--migrate first");
-	sql("UPDATE taskflow.schema_version SET version = version + 1");
+	sql("UPDATE taskflow.schema_version SET version = -version WHERE "
+	    "version < 0");
 }
 
 /* ---- unfit servers ---- */

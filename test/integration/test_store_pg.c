@@ -146,6 +146,60 @@ concurrent_calls_travel_together(void **state)
 	close_pg(pg);
 }
 
+/* Each of a crowd makes its next call when it has the answer to the last. */
+struct caller {
+	struct flow flow;
+	struct pg *pg;
+	struct pg_call *call;
+	int left;
+};
+
+static flow_step call_once;
+
+static enum flow_next
+call_once(struct flow *f)
+{
+	struct caller *c = (struct caller *)f;
+
+	if (c->left-- == 0)
+		return FLOW_END;
+	c->call = pg_call_new(c->pg, &echo_write);
+	pg_put_int(c->call, c->left);
+	pg_put_str(c->call, "x");
+	flow_then(f, call_once);
+	return pg_run(c->call, f);
+}
+
+static const struct step caller_steps[] = { STEP(call_once), STEP_LAST };
+static const struct flow_def caller_flow = { "caller", sizeof(struct caller),
+	caller_steps, end_echo };
+
+static void
+a_crowd_travels_in_halves(void **state)
+{
+	struct pg *pg = open_pg(4, 10000);
+	uint64_t segments, calls;
+	int i;
+
+	(void)state;
+	reset();
+	for (i = 0; i < 64; i++) {
+		struct caller *c =
+		    (struct caller *)flow_new(fx.loop, &caller_flow);
+
+		c->pg = pg;
+		c->left = 50;
+		flow_go(&c->flow);
+	}
+	turn_until(&done, 64, 60);
+	assert_int_equal(failed, 0);
+	pg_counts(pg, &segments, &calls);
+	assert_int_equal(calls, 64 * 50);
+	/* 32 in each would be 100. */
+	assert_true(segments < 200);
+	close_pg(pg);
+}
+
 /* ---- bad data among good ---- */
 static const struct pg_stmt put_json = {
 	.name = "put_json",
@@ -317,6 +371,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_statement_gets_its_own_answer),
 		cmocka_unit_test(concurrent_calls_travel_together),
+		cmocka_unit_test(a_crowd_travels_in_halves),
 		cmocka_unit_test(only_the_culprit_fails),
 		cmocka_unit_test(a_lost_connection_is_tried_again),
 		cmocka_unit_test(an_abandoned_call_hurts_nobody),

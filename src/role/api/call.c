@@ -7,6 +7,7 @@
 
 /* A payload and a result, both as large as a body may be, and the rest. */
 #define BODY_MAX (256 * 1024 * 1024)
+#define BODY_FIRST 1000 /* of a task with a small payload */
 #define SCHEME "Bearer "
 
 enum flow_next
@@ -40,6 +41,7 @@ void
 api_body_init(struct buf *b)
 {
 	buf_init(b, BODY_MAX);
+	buf_reserve(b, BODY_FIRST);
 }
 
 void

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -188,6 +189,89 @@ errno_survives(void **state)
 	dup2(fileno(sink), STDERR_FILENO);
 }
 
+/* ---- lines that wait ---- */
+static int wanted;
+
+static void
+want(void *arg)
+{
+	assert_ptr_equal(arg, &wanted);
+	wanted++;
+}
+
+static void
+lines_wait_for_the_flush(void **state)
+{
+	(void)state;
+	log_open(LOG_INFO, LOG_TEXT, "r");
+	wanted = 0;
+	log_gather(want, &wanted);
+	log_info("a", "one");
+	log_info("a", "two");
+	assert_int_equal(wanted, 1);
+	assert_string_equal(taken(), "");
+	log_flush();
+	assert_string_equal(taken(),
+	    "2026-01-02T03:04:05.678901Z info  r a: one\n"
+	    "2026-01-02T03:04:05.678901Z info  r a: two\n");
+	log_flush();
+	assert_string_equal(taken(), "");
+	log_info("a", "three");
+	assert_int_equal(wanted, 2);
+	log_gather(NULL, NULL); /* nothing is left behind */
+	assert_non_null(strstr(taken(), "a: three\n"));
+	log_info("a", "four");
+	assert_non_null(strstr(taken(), "a: four\n"));
+}
+
+static void
+a_warning_waits_for_nothing(void **state)
+{
+	const char *text;
+
+	(void)state;
+	log_open(LOG_INFO, LOG_TEXT, "r");
+	log_gather(want, &wanted);
+	log_info("a", "before");
+	log_warn("a", "now");
+	text = taken();
+	assert_non_null(strstr(text, "a: before\n"));
+	assert_true(strstr(text, "a: before") < strstr(text, "a: now\n"));
+	log_gather(NULL, NULL);
+}
+
+/* One write is never more than a pipe takes in one piece. */
+static void
+many_lines_go_in_pieces(void **state)
+{
+	char value[1001];
+	int ends[2], i;
+	ssize_t n;
+
+	(void)state;
+	memset(value, 'x', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	assert_int_equal(pipe2(ends, O_DIRECT | O_NONBLOCK), 0);
+	dup2(ends[1], STDERR_FILENO);
+	log_open(LOG_INFO, LOG_TEXT, "r");
+	log_gather(want, &wanted);
+	for (i = 0; i < 10; i++)
+		log_info("a", "b", KV_STR("k", value), KV_INT("i", i));
+	log_gather(NULL, NULL);
+	dup2(fileno(sink), STDERR_FILENO);
+	/* With O_DIRECT each read gives one write. */
+	for (i = 0; i < 10;) {
+		n = read(ends[0], got, sizeof(got) - 1);
+		assert_in_range(n, 1, 4096);
+		assert_int_equal(got[n - 1], '\n');
+		while (n-- > 0)
+			i += got[n] == '\n';
+	}
+	assert_int_equal(i, 10);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 #define LOG_TEST(fn) cmocka_unit_test_setup_teardown(fn, redirect, give_back)
 
 int
@@ -202,6 +286,9 @@ main(void)
 		LOG_TEST(every_byte_stays_in_its_line),
 		LOG_TEST(long_values_and_lines_are_cut),
 		LOG_TEST(errno_survives),
+		LOG_TEST(lines_wait_for_the_flush),
+		LOG_TEST(a_warning_waits_for_nothing),
+		LOG_TEST(many_lines_go_in_pieces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

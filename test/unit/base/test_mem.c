@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,6 +170,48 @@ buf_big_endian(void **state)
 }
 
 static void
+buf_decimal(void **state)
+{
+	static const int64_t n[] = { 0, 7, -1, 10, 1234567890, INT64_MAX,
+		INT64_MIN };
+	char text[32];
+	struct buf b;
+	size_t i;
+
+	(void)state;
+	buf_init(&b, 100);
+	for (i = 0; i < NELEM(n); i++) {
+		buf_clear(&b);
+		buf_add_int(&b, n[i]);
+		snprintf(text, sizeof(text), "%lld", (long long)n[i]);
+		assert_string_equal(b.data, text);
+	}
+	buf_fini(&b);
+}
+
+static void
+buf_reserves_within_its_maximum(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 100);
+	buf_reserve(&b, 1000);
+	assert_string_equal(buf_span(&b).p, "");
+	for (int i = 0; i < 100; i++)
+		buf_addc(&b, 'x');
+	assert_false(b.overflow);
+	buf_addc(&b, 'x');
+	assert_true(b.overflow);
+	assert_int_equal(b.len, 100);
+	buf_clear(&b);
+	buf_adds(&b, "abc");
+	buf_reserve(&b, 2); /* never less */
+	assert_string_equal(b.data, "abc");
+	buf_fini(&b);
+}
+
+static void
 span_compares_whole(void **state)
 {
 	(void)state;
@@ -193,6 +236,8 @@ main(void)
 		cmocka_unit_test(buf_without_room),
 		cmocka_unit_test(buf_drains_from_the_front),
 		cmocka_unit_test(buf_big_endian),
+		cmocka_unit_test(buf_decimal),
+		cmocka_unit_test(buf_reserves_within_its_maximum),
 		cmocka_unit_test(span_compares_whole),
 	};
 

@@ -324,6 +324,59 @@ a_caller_hears_how_it_ended(void **state)
 	assert_int_equal(flow_count(loop), 0);
 }
 
+/* ---- tasks ---- */
+struct note {
+	struct loop_task task;
+	char name;
+	int again; /* asks to run soon so many times more */
+};
+
+static void
+run_note(struct loop_task *t)
+{
+	struct note *n = container_of(t, struct note, task);
+	size_t at = strlen(said);
+
+	said[at] = n->name;
+	said[at + 1] = '\0';
+	if (n->again-- > 0)
+		loop_soon(loop, t);
+}
+
+static void
+idle_is_when_nothing_else_is_to_be_done(void **state)
+{
+	struct note last = { { .fn = run_note }, 'i', 0 };
+	struct note other = { { .fn = run_note }, 'o', 0 };
+	struct note busy = { { .fn = run_note }, 'b', 4 };
+
+	(void)state;
+	said[0] = '\0';
+	loop_idle(loop, &last.task);
+	loop_idle(loop, &last.task);
+	loop_soon(loop, &busy.task);
+	turns(8);
+	assert_string_equal(said, "bbbbbi");
+
+	/* Soon is sooner, and one asking is not two. */
+	said[0] = '\0';
+	busy.again = 1;
+	loop_idle(loop, &last.task);
+	loop_idle(loop, &other.task);
+	loop_soon(loop, &other.task);
+	loop_idle(loop, &other.task);
+	loop_soon(loop, &busy.task);
+	turns(5);
+	assert_string_equal(said, "obbi");
+
+	said[0] = '\0';
+	loop_idle(loop, &last.task);
+	loop_idle(loop, &other.task);
+	loop_task_cancel(loop, &last.task);
+	turns(3);
+	assert_string_equal(said, "o");
+}
+
 static int
 open_loop(void **state)
 {
@@ -353,6 +406,7 @@ main(void)
 		    the_deadline_beats_a_completion_that_was_not_heard_yet),
 		cmocka_unit_test(sleep_and_signal),
 		cmocka_unit_test(a_caller_hears_how_it_ended),
+		cmocka_unit_test(idle_is_when_nothing_else_is_to_be_done),
 	};
 
 	return cmocka_run_group_tests(tests, open_loop, close_loop);

@@ -292,6 +292,82 @@ claims_that_are_good(void **state)
 	}
 }
 
+/* ---- what is remembered ---- */
+static void
+a_token_is_remembered_and_its_times_are_not(void **state)
+{
+	struct claims c = { .sub = user_text(),
+		.exp = NOW + TTL,
+		.nbf = NOW,
+		.role = "admin" };
+	char *token = forge(JWT_ALG_HS256, SECRET, &c);
+	struct token_cache *cache = token_cache_open();
+	struct caller caller;
+	struct fault fault;
+	char *end = token + strlen(token) - 1, last = *end;
+	int64_t late = NOW + TTL + SKEW + 1;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		memset(&caller, 0, sizeof(caller));
+		assert_int_equal(
+		    token_verify(cache, SECRET, token, NOW, &caller, &fault),
+		    OK);
+		assert_int_equal(id_cmp(&caller.user_id, &user), 0);
+		assert_true(caller.admin);
+		/* One that is all but the same. */
+		*end = last == 'A' ? 'E' : 'A';
+		assert_int_equal(
+		    token_verify(cache, SECRET, token, NOW, &caller, &fault),
+		    ERR_UNAUTHORIZED);
+		*end = last;
+	}
+	assert_int_equal(
+	    token_verify(cache, SECRET, token, late, &caller, &fault),
+	    ERR_UNAUTHORIZED);
+	assert_non_null(strstr(fault.detail, "expired"));
+	assert_int_equal(
+	    token_verify(cache, SECRET, token, NOW - SKEW - 1, &caller, &fault),
+	    ERR_UNAUTHORIZED);
+	assert_non_null(strstr(fault.detail, "not valid yet"));
+	/* It is remembered: no key is needed any more. */
+	assert_int_equal(
+	    token_verify(cache, "another secret, of 32 bytes or so", token, NOW,
+		&caller, &fault),
+	    OK);
+	token_cache_close(cache);
+	free(token);
+}
+
+/* More than there are places: each is still told from the others. */
+static void
+many_tokens_share_the_cache(void **state)
+{
+	struct token_cache *cache = token_cache_open();
+	struct id ids[5000];
+	struct caller caller;
+	struct fault fault;
+	char *tokens[5000];
+	size_t i, round;
+
+	(void)state;
+	for (i = 0; i < NELEM(ids); i++) {
+		id_new(&ids[i]);
+		tokens[i] = token_make(SECRET, &ids[i], "user", NOW, TTL);
+		assert_non_null(tokens[i]);
+	}
+	for (round = 0; round < 2; round++)
+		for (i = 0; i < NELEM(ids); i++) {
+			assert_int_equal(token_verify(cache, SECRET, tokens[i],
+					     NOW, &caller, &fault),
+			    OK);
+			assert_int_equal(id_cmp(&caller.user_id, &ids[i]), 0);
+		}
+	for (i = 0; i < NELEM(ids); i++)
+		free(tokens[i]);
+	token_cache_close(cache);
+}
+
 /* ---- size ---- */
 static void
 too_long(void **state)
@@ -336,6 +412,8 @@ main(void)
 		cmocka_unit_test(rsa),
 		cmocka_unit_test(claims_that_are_missing_or_wrong),
 		cmocka_unit_test(claims_that_are_good),
+		cmocka_unit_test(a_token_is_remembered_and_its_times_are_not),
+		cmocka_unit_test(many_tokens_share_the_cache),
 		cmocka_unit_test(too_long),
 	};
 
