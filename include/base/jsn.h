@@ -46,6 +46,9 @@ enum err jsn_array(struct span text, struct arena *, size_t max,
 
 /* The first member whose name, decoded, stood before; NULL: there is none. */
 const struct jsn_member *jsn_duplicate(const struct jsn_member *, size_t n);
+/* ERR_INVALID, with a fault that names it, if there is one; members of text. */
+enum err jsn_check_names(struct span text, const struct jsn_member *, size_t n,
+    struct fault *);
 
 /* NULL if there is none of that name, however it is escaped. */
 const struct jsn_value *jsn_find(const struct jsn_member *, size_t n,
@@ -60,6 +63,33 @@ bool jsn_get_int(const struct jsn_value *, int64_t *ret);
 /* Any number that a double can hold (1e400 is none), rounded; else false. */
 bool jsn_get_double(const struct jsn_value *, double *ret);
 bool jsn_get_bool(const struct jsn_value *, bool *ret);
+
+/*
+ * ---- reader: from front to back, each value seen once; for a text of many
+ * small objects. Whatever returns false has met what is no JSON, or not what
+ * was expected, and has filled the fault: nothing can be read any more.
+ *
+ *	for (ok = jsn_r_open(r, '{', &more, &name); ok && more;
+ *	    ok = jsn_r_next(r, &more, &name))
+ *		... exactly one jsn_r_value, or an inner loop of this kind ...
+ */
+struct jsn_r;
+/* Lives in the arena; text and fault must outlive it. What is inside `outer`
+ * brackets (at most JSN_MAX_OUTER) may be as deep as a text of its own. */
+#define JSN_MAX_OUTER	2
+struct jsn_r *jsn_r_new(struct arena *, struct span text, unsigned outer,
+    struct fault *);
+/* Of the value that comes; what is no value looks like a number. */
+enum jsn_type jsn_r_type(struct jsn_r *);
+/* The whole value that comes. */
+bool jsn_r_value(struct jsn_r *, struct jsn_value *ret);
+/* Into an object or an array: is there an element? In an object, its name. */
+bool jsn_r_open(struct jsn_r *, char bracket, bool *ret_more,
+    struct span *ret_name);
+/* Behind an element: is there another one? If not, we are out of it. */
+bool jsn_r_next(struct jsn_r *, bool *ret_more, struct span *ret_name);
+/* There must be nothing left. */
+bool jsn_r_end(struct jsn_r *);
 
 /* ---- writer: commas and quoting; nesting is the caller's duty ---- */
 struct jsn_w {

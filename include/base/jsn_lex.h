@@ -11,8 +11,8 @@
 struct scan {
 	const char   *start, *p, *end;
 	struct fault *fault;
-	unsigned      depth;
-	char	      open[JSN_MAX_DEPTH];	/* '{' or '[' */
+	unsigned      depth, max_depth;
+	char	      open[JSN_MAX_DEPTH + JSN_MAX_OUTER];	/* '{' or '[' */
 };
 
 void lex_init(struct scan *, struct span text, struct fault *);

@@ -76,6 +76,7 @@ const char *http_peer(const struct http_req *);
 int64_t http_started_us(const struct http_req *);	/* monotonic */
 /* What a route wants to see in the access log, such as "user"; copied. */
 void http_note_id(struct http_req *, const char *key, const struct id *);
+void http_note_int(struct http_req *, const char *key, int64_t);
 
 /* ---- the answer: exactly one of these, from the flow's end ---- */
 /* Before the answer; copied. The value must not come unchecked from outside. */
@@ -90,5 +91,10 @@ void http_problem(struct http_req *, enum err, const struct fault *,
 
 /* The HTTP status of an error; for --explain and tests. */
 int problem_status(enum err);
+/* A problem as an object within an answer that has several. where: to what the
+ * fault's pointer is relative; the problem has the whole one. */
+struct jsn_w;
+void problem_embed(struct jsn_w *, enum err, const struct fault *,
+    const char *where);
 
 #endif

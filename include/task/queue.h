@@ -13,6 +13,14 @@
 /* At the tail, in order; or at the head, so that ids[0] becomes the first. */
 struct redis_call *queue_push(struct redis *, const char *queue,
     const struct id *ids, size_t n, bool at_head);
+/* At the tails of several queues, a command for each, in the order of the ids
+ * (which is that of their making); sorts the entries. */
+struct queue_entry {
+	const char *queue;
+	struct id   id;
+};
+struct redis_call *queue_push_many(struct redis *, struct queue_entry *,
+    size_t n);
 /* Wait (BLMOVE) for one id; it goes to the worker's processing list. Answer:
  * the id or nil. On a connection of its own. */
 struct redis_call *queue_wait(struct redis *, const char *queue,

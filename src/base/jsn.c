@@ -1,3 +1,5 @@
+#include <assert.h>
+
 #include "base/jsn_lex.h"
 
 #define NAME_SHOWN 60 /* bytes of a name in a fault */
@@ -5,10 +7,10 @@
 static bool
 scan_open(struct scan *s)
 {
-	if (s->depth == JSN_MAX_DEPTH) {
+	if (s->depth == s->max_depth) {
 		fault_set(s->fault, ERR_INVALID, "",
-		    "JSON at byte %zu is nested deeper than %d",
-		    (size_t)(s->p - s->start), JSN_MAX_DEPTH);
+		    "JSON at byte %zu is nested deeper than %u",
+		    (size_t)(s->p - s->start), s->max_depth);
 		return false;
 	}
 	s->open[s->depth++] = *s->p++;
@@ -152,16 +154,22 @@ pointer_to(struct span name, char *ret)
 	*p = '\0';
 }
 
-static enum err
-refuse_twice(struct scan *s, struct span name)
+enum err
+jsn_check_names(
+    struct span text, const struct jsn_member *m, size_t n, struct fault *fault)
 {
+	const struct jsn_member *twice = jsn_duplicate(m, n);
 	char pointer[2 * NAME_SHOWN + 2];
+	struct span name;
 
+	if (twice == NULL)
+		return OK;
+	name = twice->name;
 	pointer_to(name, pointer);
-	return fault_set(s->fault, ERR_INVALID, pointer,
+	return fault_set(fault, ERR_INVALID, pointer,
 	    "the name \"%.*s\" at byte %zu stands in the object twice",
 	    (int)(name.len < NAME_SHOWN ? name.len : 0), name.p,
-	    (size_t)(name.p - s->start));
+	    (size_t)(name.p - text.p));
 }
 
 static bool
@@ -207,18 +215,14 @@ enum err
 jsn_object(struct span text, struct jsn_member *ret, size_t max, size_t *ret_n,
     struct fault *fault)
 {
-	const struct jsn_member *twice;
 	struct scan s;
 	size_t n = 0;
 
 	lex_init(&s, text, fault);
 	if (!scan_members(&s, ret, max, &n))
 		return ERR_INVALID;
-	twice = jsn_duplicate(ret, n);
-	if (twice != NULL)
-		return refuse_twice(&s, twice->name);
 	*ret_n = n;
-	return OK;
+	return jsn_check_names(text, ret, n, fault);
 }
 
 /* ---- the elements of an array ---- */
@@ -276,4 +280,58 @@ jsn_array(struct span text, struct arena *a, size_t max, struct jsn_value **ret,
 	*ret = l.v;
 	*ret_n = l.n;
 	return OK;
+}
+
+/* ---- the reader ---- */
+
+struct jsn_r {
+	struct scan scan;
+};
+
+struct jsn_r *
+jsn_r_new(
+    struct arena *a, struct span text, unsigned outer, struct fault *fault)
+{
+	struct jsn_r *r = arena_alloc(a, sizeof(*r));
+
+	assert(outer <= JSN_MAX_OUTER);
+	lex_init(&r->scan, text, fault);
+	r->scan.max_depth += outer;
+	return r;
+}
+
+enum jsn_type
+jsn_r_type(struct jsn_r *r)
+{
+	lex_space(&r->scan);
+	return type_of((char)lex_peek(&r->scan));
+}
+
+bool
+jsn_r_value(struct jsn_r *r, struct jsn_value *ret)
+{
+	return scan_value(&r->scan, ret);
+}
+
+bool
+jsn_r_open(struct jsn_r *r, char bracket, bool *ret_more, struct span *ret_name)
+{
+	bool is_object = bracket == '{';
+
+	if (!open_top(&r->scan, bracket, is_object ? "an object" : "an array"))
+		return false;
+	*ret_more = !scan_closed(&r->scan);
+	return !*ret_more || !is_object || lex_name(&r->scan, ret_name);
+}
+
+bool
+jsn_r_next(struct jsn_r *r, bool *ret_more, struct span *ret_name)
+{
+	return scan_more(&r->scan, ret_more, ret_name);
+}
+
+bool
+jsn_r_end(struct jsn_r *r)
+{
+	return scan_end(&r->scan);
 }

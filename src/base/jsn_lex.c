@@ -16,6 +16,7 @@ lex_init(struct scan *s, struct span text, struct fault *fault)
 	s->end = text.p + text.len;
 	s->fault = fault;
 	s->depth = 0;
+	s->max_depth = JSN_MAX_DEPTH;
 }
 
 static inline bool

@@ -89,6 +89,8 @@ void lingers_close(struct http_listener *);
 struct http_note {
 	const char *key;
 	struct id id;
+	int64_t number;
+	bool is_number;
 };
 
 struct http_req {

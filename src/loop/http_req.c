@@ -273,12 +273,29 @@ http_started_us(const struct http_req *req)
 	return req->started_us;
 }
 
+static struct http_note *
+add_note(struct http_req *req, const char *key)
+{
+	struct http_note *note = &req->note[req->nnotes++];
+
+	assert(req->nnotes <= HTTP_MAX_NOTES);
+	note->key = arena_dup(req->arena, key, strlen(key));
+	return note;
+}
+
 void
 http_note_id(struct http_req *req, const char *key, const struct id *id)
 {
-	assert(req->nnotes < HTTP_MAX_NOTES);
-	req->note[req->nnotes++] =
-	    (struct http_note){ arena_dup(req->arena, key, strlen(key)), *id };
+	add_note(req, key)->id = *id;
+}
+
+void
+http_note_int(struct http_req *req, const char *key, int64_t v)
+{
+	struct http_note *note = add_note(req, key);
+
+	note->number = v;
+	note->is_number = true;
 }
 
 /* ---- the access log ---- */
@@ -308,8 +325,12 @@ http_log_access(const struct http_req *req, int status)
 	kvs[n++] = (struct kv)KV_INT("status", status);
 	kvs[n++] = (struct kv)KV_INT("ms", ms);
 	kvs[n++] = (struct kv)KV_STR("request_id", req->id);
-	for (unsigned i = 0; i < req->nnotes; i++)
-		kvs[n++] = (struct kv)KV_ID(req->note[i].key, &req->note[i].id);
+	for (const struct http_note *note = req->note;
+	     note < req->note + req->nnotes; note++)
+		if (note->is_number)
+			kvs[n++] = (struct kv)KV_INT(note->key, note->number);
+		else
+			kvs[n++] = (struct kv)KV_ID(note->key, &note->id);
 	kvs[n].key = NULL;
 	log_emit(level, "http", "request", kvs);
 }

@@ -89,21 +89,42 @@ write_errors(struct jsn_w *w, const struct fault *fault)
 	jsn_w_close(w, ']');
 }
 
+static void
+write_kind(struct jsn_w *w, const struct problem *p, const char *detail)
+{
+	char type[64];
+
+	snprintf(type, sizeof(type), PROBLEM_URN "%s", p->name);
+	write_member(w, "type", type);
+	write_member(w, "title", p->title);
+	jsn_w_key(w, "status");
+	jsn_w_int(w, p->status);
+	write_member(w, "detail", detail);
+}
+
+void
+problem_embed(
+    struct jsn_w *w, enum err err, const struct fault *fault, const char *where)
+{
+	char pointer[sizeof(fault->pointer) + 64];
+
+	snprintf(pointer, sizeof(pointer), "%s%s", where, fault->pointer);
+	jsn_w_open(w, '{');
+	write_kind(w, problem_of_err(err),
+	    fault->detail[0] != '\0' ? fault->detail : err_text(err));
+	write_member(w, "pointer", pointer);
+	jsn_w_close(w, '}');
+}
+
 void
 problem_write(
     struct buf *buf, const struct problem *p, const struct problem_case *c)
 {
-	char type[64];
 	struct jsn_w w;
 
-	snprintf(type, sizeof(type), PROBLEM_URN "%s", p->name);
 	jsn_w_init(&w, buf);
 	jsn_w_open(&w, '{');
-	write_member(&w, "type", type);
-	write_member(&w, "title", p->title);
-	jsn_w_key(&w, "status");
-	jsn_w_int(&w, p->status);
-	write_member(&w, "detail", c->detail);
+	write_kind(&w, p, c->detail);
 	if (c->path.p != NULL && c->path.len <= INSTANCE_MAX) {
 		jsn_w_key(&w, "instance");
 		jsn_w_str(&w, c->path.p, c->path.len);

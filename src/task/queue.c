@@ -1,5 +1,6 @@
 /* The Redis side: lists of ids. All key names of lists are made here. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "sql.h"
 #include "task/queue.h"
@@ -44,6 +45,36 @@ queue_push(struct redis *r, const char *queue, const struct id *ids, size_t n,
 	redis_arg_str(c, queue_key(key, queue));
 	for (i = 0; i < n; i++)
 		redis_arg_id(c, &ids[at_head ? n - 1 - i : i]);
+	return c;
+}
+
+static int
+by_queue_and_id(const void *a, const void *b)
+{
+	const struct queue_entry *x = a, *y = b;
+	int order = strcmp(x->queue, y->queue);
+
+	return order != 0 ? order : id_cmp(&x->id, &y->id);
+}
+
+struct redis_call *
+queue_push_many(struct redis *r, struct queue_entry *e, size_t n)
+{
+	struct redis_call *c = redis_call_new(r);
+	const struct queue_entry *end = e + n, *next;
+	char key[QUEUE_KEY_SIZE];
+
+	qsort(e, n, sizeof(*e), by_queue_and_id);
+	while (e < end) {
+		for (next = e + 1; next < end; next++)
+			if (strcmp(next->queue, e->queue) != 0)
+				break;
+		redis_begin(c, (size_t)(next - e) + 2);
+		redis_arg_str(c, "RPUSH");
+		redis_arg_str(c, queue_key(key, e->queue));
+		for (; e < next; e++)
+			redis_arg_id(c, &e->id);
+	}
 	return c;
 }
 

@@ -81,12 +81,14 @@ tasks_insert(struct pg *pg, const struct task_draft *d, size_t n)
 	return c;
 }
 
-/* The row of an input, when rows may be missing: a binary search. */
+/* The row of an input. Most often none is missing; else a binary search. */
 static int
 row_of_input(const struct pg_call *c, size_t input)
 {
 	int lo = 0, hi = pg_rows(c) - 1, mid, at;
 
+	if ((int)input <= hi && pg_row_input(c, (int)input) == (int)input)
+		return (int)input;
 	while (lo <= hi) {
 		mid = (lo + hi) / 2;
 		at = pg_row_input(c, mid);

@@ -28,8 +28,9 @@ struct point {
 
 static const struct point points[] = {
 	{ "api-1", "submit",
-	    "insert_task insert_task+ note_accepted announce announce+ "
-	    "look_back end" },
+	    "insert_task insert_task+ note_accepted announce end" },
+	{ "api-1", "batch",
+	    "insert_range insert_range+ note_range announce end" },
 	{ "worker-1", "fetch", "stand_at_list+ take_over" },
 	{ "worker-1", "claim",
 	    "send_beat+ top_up+ took claim_taken claim_taken+ start_claimed "
@@ -77,6 +78,17 @@ send_tasks(void)
 	return n;
 }
 
+/* The same in one request; nothing may be left of it in halves. */
+static void
+send_batch(void)
+{
+	http_call(&me, "POST", "/tasks/batch", JSON_TYPE,
+	    "{\"tasks\":[{\"type\":\"noop\"},{\"type\":\"noop\"},"
+	    "{\"type\":\"noop\",\"priority\":\"high\"},{\"type\":\"a b\"},"
+	    "{\"type\":\"fail\",\"payload\":{\"times\":1}},"
+	    "{\"type\":\"echo\",\"payload\":1,\"delay_seconds\":0.2}]}");
+}
+
 static bool
 all_final(void)
 {
@@ -109,7 +121,10 @@ crash_at(const struct point *p, const char *step)
 	unsetenv("CRASH_AT");
 	until = now_ms() + 6000;
 	while (part_runs(p->part) && now_ms() < until) {
-		send_tasks();
+		if (strcmp(p->flow, "batch") == 0)
+			send_batch();
+		else
+			send_tasks();
 		provoke(p);
 		pause_ms(100);
 		if (strcmp(p->part, "api-1") != 0 && all_final())
@@ -140,6 +155,9 @@ walk(const struct point *p)
 	}
 	free(list);
 	assert_int_equal(missed, 0);
+	if (strcmp(p->flow, "batch") == 0)
+		assert_int_equal(
+		    sql_int("SELECT count(*) %% 5 FROM taskflow.tasks"), 0);
 	/* One final event each, and attempts that rise. */
 	assert_int_equal(
 	    sql_int("SELECT count(*) FROM (SELECT task_id FROM "

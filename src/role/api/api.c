@@ -12,6 +12,7 @@ static const struct route routes[] = {
 	{ HTTP_POST, "/users", &register_flow },
 	{ HTTP_POST, "/login", &login_flow },
 	{ HTTP_POST, "/tasks", &submit_flow },
+	{ HTTP_POST, "/tasks/batch", &batch_flow },
 	{ HTTP_GET, "/tasks", &list_flow },
 	{ HTTP_GET, "/tasks/{id}", &show_flow },
 	{ HTTP_GET, "/tasks/{id}/events", &events_flow },

@@ -131,22 +131,38 @@ static const struct input_member members[] = {
 };
 
 enum err
-draft_parse(struct span body, const struct conf *conf, int64_t now_us,
-    struct arena *arena, struct task_draft *ret, struct fault *fault)
+draft_take(const struct jsn_member *m, size_t n, const struct draft_base *base,
+    struct task_draft *ret, struct fault *fault)
 {
-	struct draft d = { .task = ret, .now_us = now_us };
+	struct draft d = { .task = ret, .now_us = base->now_us };
+	const struct input in = { members, NELEM(members), &d, base->arena,
+		fault };
 	enum err err;
 
 	*ret = (struct task_draft){ .queue = "default",
 		.priority = PRIORITY_LOW,
-		.max_attempts = conf->default_max_attempts,
+		.max_attempts = base->conf->default_max_attempts,
 		.payload = span_of("null") };
-	err = input_parse(body, members, NELEM(members), &d, arena, fault);
+	err = input_take(&in, m, n);
 	if (err == OK && d.has_time && d.has_delay)
 		err = fault_set(fault, ERR_UNPROCESSABLE, "/delay_seconds",
 		    "delay_seconds is given, and so is scheduled_at; allowed "
 		    "is one of them");
 	return err;
+}
+
+enum err
+draft_parse(struct span body, const struct conf *conf, int64_t now_us,
+    struct arena *arena, struct task_draft *ret, struct fault *fault)
+{
+	const struct draft_base base = { conf, now_us, arena };
+	struct jsn_member m[INPUT_MEMBERS_MAX];
+	size_t n = 0;
+	enum err err = input_not_empty(body, fault);
+
+	if (err == OK)
+		err = jsn_object(body, m, NELEM(m), &n, fault);
+	return err != OK ? err : draft_take(m, n, &base, ret, fault);
 }
 
 /* ---- traceparent ---- */

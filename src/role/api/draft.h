@@ -3,6 +3,7 @@
 
 /* What a client asks for with POST /tasks, read and checked. Pure. */
 #include "base/conf.h"
+#include "base/jsn.h"
 #include "task/tasks.h"
 
 /* As far ahead as a task may be planned: ten years of 365 days. */
@@ -14,6 +15,16 @@
  * byte; texts are in the arena. */
 enum err draft_parse(struct span body, const struct conf *, int64_t now_us,
     struct arena *, struct task_draft *ret, struct fault *);
+
+/* What a draft is made with, beside what the client says. */
+struct draft_base {
+	const struct conf *conf;
+	int64_t now_us;
+	struct arena *arena;
+};
+/* The same from members that were read already. */
+enum err draft_take(const struct jsn_member *, size_t n,
+    const struct draft_base *, struct task_draft *ret, struct fault *);
 
 /* Is this a traceparent (W3C Trace Context, level 1) that may be handed on? */
 bool traceparent_ok(const char *);

@@ -2,8 +2,6 @@
 
 #include "input.h"
 
-/* More members than any table has, so that unknown ones are named. */
-#define MEMBERS_MAX 32
 #define SHOWN_MAX 60 /* bytes of a name or a value in a fault */
 
 /* RFC 6901: ~ is ~0 and / is ~1. A name that is long or has escapes is no
@@ -28,8 +26,8 @@ point_to(struct span name, char *ret)
 	*ret = '\0';
 }
 
-static enum err
-refuse(struct fault *fault, const struct input_member *m,
+enum err
+input_refuse(struct fault *fault, const struct input_member *m,
     const struct jsn_value *given)
 {
 	char pointer[2 * SHOWN_MAX + 2];
@@ -49,8 +47,8 @@ refuse(struct fault *fault, const struct input_member *m,
 	    is_long ? "..." : "", m->allowed);
 }
 
-static enum err
-refuse_unknown(struct fault *fault, struct span name,
+enum err
+input_refuse_unknown(struct fault *fault, struct span name,
     const struct input_member *table, size_t n)
 {
 	char pointer[2 * SHOWN_MAX + 2], known[200];
@@ -67,44 +65,58 @@ refuse_unknown(struct fault *fault, struct span name,
 
 /* Some member is none of the table's: which? */
 static enum err
-find_unknown(const struct jsn_member *m, size_t nm, struct fault *fault,
-    const struct input_member *table, size_t n)
+find_unknown(const struct input *in, const struct jsn_member *m, size_t nm)
 {
 	size_t i, k;
 
 	for (i = 0; i < nm; i++) {
-		for (k = 0; k < n; k++)
-			if (jsn_find(&m[i], 1, table[k].name) != NULL)
+		for (k = 0; k < in->n; k++)
+			if (jsn_find(&m[i], 1, in->table[k].name) != NULL)
 				break;
-		if (k == n)
-			return refuse_unknown(fault, m[i].name, table, n);
+		if (k == in->n)
+			return input_refuse_unknown(
+			    in->fault, m[i].name, in->table, in->n);
 	}
 	return OK;
+}
+
+enum err
+input_take(const struct input *in, const struct jsn_member *m, size_t nm)
+{
+	const struct input_member *t = in->table, *end = t + in->n;
+	const struct jsn_value *v;
+	size_t found = 0;
+
+	for (; t < end; t++) {
+		v = jsn_find(m, nm, t->name);
+		found += v != NULL;
+		if (v == NULL ? t->required : !t->take(in->to, v, in->arena))
+			return input_refuse(in->fault, t, v);
+	}
+	return found == nm ? OK : find_unknown(in, m, nm);
+}
+
+enum err
+input_not_empty(struct span body, struct fault *fault)
+{
+	return body.len > 0
+	    ? OK
+	    : fault_set(fault, ERR_INVALID, "",
+		  "the body is empty, and must be a JSON object");
 }
 
 enum err
 input_parse(struct span body, const struct input_member *table, size_t n,
     void *to, struct arena *arena, struct fault *fault)
 {
-	struct jsn_member m[MEMBERS_MAX];
-	const struct jsn_value *v;
-	size_t i, nm = 0, found = 0;
-	enum err err;
+	const struct input in = { table, n, to, arena, fault };
+	struct jsn_member m[INPUT_MEMBERS_MAX];
+	size_t nm = 0;
+	enum err err = input_not_empty(body, fault);
 
-	if (body.len == 0)
-		return fault_set(fault, ERR_INVALID, "",
-		    "the body is empty, and must be a JSON object");
-	err = jsn_object(body, m, NELEM(m), &nm, fault);
-	if (err != OK)
-		return err;
-	for (i = 0; i < n; i++) {
-		v = jsn_find(m, nm, table[i].name);
-		found += v != NULL;
-		if (v == NULL ? table[i].required
-			      : !table[i].take(to, v, arena))
-			return refuse(fault, &table[i], v);
-	}
-	return found == nm ? OK : find_unknown(m, nm, fault, table, n);
+	if (err == OK)
+		err = jsn_object(body, m, NELEM(m), &nm, fault);
+	return err != OK ? err : input_take(&in, m, nm);
 }
 
 bool

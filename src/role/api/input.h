@@ -22,6 +22,28 @@ struct input_member {
 enum err input_parse(struct span body, const struct input_member *, size_t n,
     void *to, struct arena *, struct fault *);
 
+/* More members than any table has, so that unknown ones are named. */
+#define INPUT_MEMBERS_MAX 32
+struct input {
+	const struct input_member *table;
+	size_t n;
+	void *to;
+	struct arena *arena;
+	struct fault *fault;
+};
+/* The same for members that were read already, whose names differ. */
+enum err input_take(
+    const struct input *, const struct jsn_member *, size_t nmembers);
+
+/* ---- refusals for who reads by himself ---- */
+/* ERR_INVALID if there is nothing at all. */
+enum err input_not_empty(struct span body, struct fault *);
+/* given NULL: it is missing. */
+enum err input_refuse(struct fault *, const struct input_member *,
+    const struct jsn_value *given);
+enum err input_refuse_unknown(struct fault *, struct span name,
+    const struct input_member *table, size_t n);
+
 /* An integer in these bounds? */
 bool input_int(
     const struct jsn_value *, int64_t min, int64_t max, int64_t *ret);

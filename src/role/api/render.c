@@ -102,6 +102,20 @@ render_task(struct jsn_w *w, const struct task_row *t, bool with_bodies)
 }
 
 void
+render_accepted(
+    struct jsn_w *w, const struct task_draft *d, const struct task_accepted *a)
+{
+	jsn_w_open(w, '{');
+	put_id(w, "id", &d->id);
+	put_str(w, "status", task_status_name(a->status));
+	put_str(w, "priority", task_priority_name(d->priority));
+	put_str(w, "queue", d->queue);
+	if (a->status == TASK_PENDING)
+		put_time(w, "scheduled_at", a->scheduled_us);
+	jsn_w_close(w, '}');
+}
+
+void
 render_event(struct jsn_w *w, const struct task_event_row *e)
 {
 	jsn_w_open(w, '{');

@@ -7,6 +7,9 @@
 
 /* Bodies: payload and result, byte for byte. */
 void render_task(struct jsn_w *, const struct task_row *, bool with_bodies);
+/* What there is to say of it at once. */
+void render_accepted(
+    struct jsn_w *, const struct task_draft *, const struct task_accepted *);
 void render_event(struct jsn_w *, const struct task_event_row *);
 
 #define ETAG_SIZE 24

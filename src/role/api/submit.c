@@ -7,15 +7,12 @@
  */
 #include <stdio.h>
 
+#include "accept.h"
 #include "announce.h"
 #include "api.h"
 #include "await.h"
 #include "base/clock.h"
 #include "draft.h"
-#include "task/queue.h"
-
-/* The scheduler looks that much ahead of its interval, at the most. */
-#define DUE_MARGIN_MS 1000
 
 struct submit {
 	struct api_task task;
@@ -53,7 +50,6 @@ parse_draft(struct flow *f)
 	struct submit *s = (struct submit *)f;
 	struct api_call *c = &s->task.call;
 	struct http_req *req = c->http.req;
-	const char *trace = http_header(req, "traceparent");
 	enum err err = http_expect_json(req, &c->fault);
 
 	if (err == OK)
@@ -61,11 +57,8 @@ parse_draft(struct flow *f)
 		    clock_wall_us(), &f->arena, &s->draft, &c->fault);
 	if (err != OK)
 		return flow_check(f, err);
-	if (trace != NULL && traceparent_ok(trace))
-		s->draft.traceparent = trace;
-	id_new(&s->task.id);
-	s->draft.id = s->task.id;
-	s->draft.user_id = c->caller.user_id;
+	accept_draft(c, accept_traceparent(c), &s->draft);
+	s->task.id = s->draft.id;
 	http_note_id(req, "task", &s->task.id);
 	return FLOW_NEXT;
 }
@@ -79,21 +72,6 @@ insert_task(struct flow *f)
 	return pg_run(s->insert, f);
 }
 
-/* An earlier try had inserted it, and its answer was lost: what the database
- * has decided is what anybody would. */
-static void
-guess_accepted(const struct task_draft *d, struct task_accepted *ret)
-{
-	int64_t now = clock_wall_us(), due = d->scheduled_us;
-
-	ret->created_us = id_time_ms(&d->id) * US_PER_MS;
-	if (d->delay_ms != 0)
-		due = ret->created_us + d->delay_ms * US_PER_MS;
-	ret->scheduled_us = due;
-	ret->due_in_ms = (due - now) / US_PER_MS;
-	ret->status = due > ret->created_us ? TASK_PENDING : TASK_QUEUED;
-}
-
 /* The task as it is now, without reading it back. */
 static enum flow_next
 note_accepted(struct flow *f)
@@ -103,8 +81,7 @@ note_accepted(struct flow *f)
 	struct task_accepted *a = &s->accepted;
 	bool pending;
 
-	if (!tasks_inserted(s->insert, 0, a))
-		guess_accepted(d, a);
+	accept_result(s->insert, 0, d, a);
 	pending = a->status == TASK_PENDING;
 	s->task.row = (struct task_row){ .id = d->id,
 		.status = a->status,
@@ -128,13 +105,12 @@ announce(struct flow *f)
 {
 	struct submit *s = (struct submit *)f;
 	const struct app *app = api_app(&s->task.call);
-	int64_t soon_ms = app->conf->schedule_interval_ms + DUE_MARGIN_MS;
 
 	if (s->accepted.status == TASK_QUEUED)
 		announce_ready(api_announcer(app), s->draft.priority,
 		    s->draft.queue, &s->draft.id);
-	else if (s->accepted.due_in_ms < soon_ms)
-		redis_send(signal_due(app->redis[PRIORITY_HIGH]));
+	else if (accept_is_soon(&s->task.call, &s->accepted))
+		accept_tell_scheduler(&s->task.call);
 	return FLOW_NEXT;
 }
 

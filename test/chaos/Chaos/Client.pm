@@ -64,13 +64,42 @@ sub outcome {
 # submit HTTP CLIENT ASKED OUT: one attempt, on record in one write; true if it was accepted.
 sub submit {
     my ($http, $client, $asked, $out) = @_;
-    my %line = (client => $client->{n}, asked => $asked, sent => time);
+    my $sent = time;
     my ($status, $body) = $http->call(POST => '/tasks', token => $client->{token}, body => body_of($asked));
-    @line{qw(answered status outcome)} = (time, $status, outcome($status, $body));
-    $line{id} = $1 if $line{outcome} eq 'accepted' && $body =~ /"id":"([^"]+)"/;
-    $line{detail} = substr $body, 0, 300 if $line{outcome} ne 'accepted';
-    syswrite $out, $json->encode(\%line) . "\n";
-    return $line{outcome} eq 'accepted';
+    my $outcome = outcome($status, $body);
+    my %more = $outcome eq 'accepted' && $body =~ /"id":"([^"]+)"/ ? (id => $1) : ();
+    syswrite $out, record($client, $asked, $sent, $status, $outcome, $body, %more);
+    return $outcome eq 'accepted';
+}
+
+# record CLIENT ASKED SENT STATUS OUTCOME BODY: a line of the history; more members may follow.
+sub record {
+    my ($client, $asked, $sent, $status, $outcome, $body, %more) = @_;
+    my %line = (client => $client->{n}, asked => $asked, sent => $sent, answered => time, status => $status,
+        outcome => $outcome, %more);
+    $line{detail} = substr $body, 0, 300 if $outcome ne 'accepted';
+    return $json->encode(\%line) . "\n";
+}
+
+# submit_batch HTTP CLIENT NUMBER LIST OUT: many in one request, each on record for itself; true if all were accepted.
+sub submit_batch {
+    my ($http, $client, $number, $list, $out) = @_;
+    my $sent = time;
+    my ($status, $body) = $http->call(POST => '/tasks/batch', token => $client->{token},
+        body => '{"tasks":[' . join(',', map { body_of($_) } @$list) . ']}');
+    my @items = $status == 201 || $status == 200 ? @{ $json->decode($body)->{tasks} } : ();
+    my ($lines, $all) = ('', 1);
+    for my $asked (@$list) {
+        my $item = shift @items;
+        my @said = $item && $item->{error} ? ($item->{error}{status}, $json->encode($item->{error})) : ($status, $body);
+        my $outcome = $item && defined $item->{id} ? 'accepted' : outcome(@said);
+        my %more = (batch => "$client->{n}/$number");
+        $more{id} = $item->{id} if $outcome eq 'accepted';
+        $lines .= record($client, $asked, $sent, $said[0], $outcome, $said[1], %more);
+        $all &&= $outcome eq 'accepted';
+    }
+    syswrite $out, $lines;
+    return $all;
 }
 
 # run CLIENT PORTS HISTORY SEED RATE STOP: submits at the rate until the file STOP is there. Does not return.
@@ -81,8 +110,10 @@ sub run {
     my $http = Chaos::Http->new($client->{n} % 2 ? @$ports : reverse @$ports);
     my ($count, $next) = (0, time);
     until (-e $stop) {
-        my $ok = submit($http, $client, draw($client->{n}, ++$count), $out);
-        $next += -log(1 - rand) / $rate;
+        my $many = rand() < 0.06 ? 2 + int rand 9 : 1;
+        my @asked = map { draw($client->{n}, ++$count) } 1 .. $many;
+        my $ok = $many > 1 ? submit_batch($http, $client, $count, \@asked, $out) : submit($http, $client, $asked[0], $out);
+        $next += -log(1 - rand) / $rate for @asked;
         $next = time - 1 if $next < time - 1;    # what could not be sent in time is not all made up for
         $next = time + 0.2 if !$ok && $next < time + 0.2;
         my $pause = $next - time;

@@ -1,0 +1,22 @@
+#ifndef TASKFLOW_ROLE_API_ACCEPT_H
+#define TASKFLOW_ROLE_API_ACCEPT_H
+
+/* What it takes to accept a task, one or many: POST /tasks, POST /tasks/batch.
+ */
+#include "call.h"
+#include "task/tasks.h"
+
+/* The request's traceparent, if it may be handed on; else NULL. */
+const char *accept_traceparent(const struct api_call *);
+/* A new id, and whose it is. */
+void accept_draft(
+    const struct api_call *, const char *traceparent, struct task_draft *);
+/* What became of the i-th draft of an insert that succeeded. */
+void accept_result(const struct pg_call *insert, size_t i,
+    const struct task_draft *, struct task_accepted *ret);
+/* Is it PENDING, and due before the scheduler would look again? */
+bool accept_is_soon(const struct api_call *, const struct task_accepted *);
+/* Then the scheduler is told. Nobody waits for it. */
+void accept_tell_scheduler(const struct api_call *);
+
+#endif
