@@ -10,7 +10,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -352,28 +351,6 @@ open_pipes(int ours[3], int theirs[3])
 	return true;
 }
 
-/* No signal may be handled by the new process before it has reset them: it
- * shares the parent's signal pipe. */
-static pid_t
-fork_child(const struct child_plan *plan)
-{
-	sigset_t all, old;
-	int saved;
-	pid_t pid;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pid = fork();
-	if (pid == 0)
-		child_plan_run(plan);
-	saved = errno;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (pid > 0)
-		setpgid(pid, pid); /* refused once it has exec'd: fine */
-	errno = saved;
-	return pid;
-}
-
 static struct child *
 child_new(
     struct loop *l, const struct child_spec *spec, pid_t pid, const int fd[3])
@@ -406,7 +383,7 @@ child_start(struct loop *l, const struct child_spec *spec,
 
 	assert(spec->argv[0] != NULL);
 	if (child_plan_init(&plan, spec) && open_pipes(ours, plan.fd))
-		pid = fork_child(&plan);
+		pid = child_plan_start(&plan);
 	close_all(plan.fd);
 	child_plan_fini(&plan);
 	if (pid < 0) {
