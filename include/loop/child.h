@@ -57,6 +57,9 @@ pid_t child_pid(const struct child *);
 /* Queue bytes for its standard input (copied). A child that closed it just
  * does not get them; one that lets 256 MB queue up is killed. */
 void child_write(struct child *, const void *, size_t len);
+/* The same without the copy, and with one write(2) for all that was added in a
+ * turn of the loop: the buffer to add to, at once. NULL: it is closed. */
+struct buf *child_input(struct child *);
 void child_close_stdin(struct child *);
 /* To the process group. */
 void child_signal(struct child *, int signo);
