@@ -97,6 +97,9 @@ $(B)/test/integration/test_store_%: $(B)/test/integration/test_store_%.o \
 # The load generator links nothing of the daemon.
 $(B)/test/bench/load: $(patsubst %.c,$(B)/%.o,$(wildcard test/bench/*.c))
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs libevent) -lm
+# A handler that costs next to nothing, for measuring those of the kind process.
+$(B)/test/bench/answer/answer: $(B)/test/bench/answer/answer.o
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 $(B)/test/bench/bare/bare: $(B)/test/bench/bare/bare.o
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs libevent)
 

@@ -51,6 +51,7 @@ struct run {
 	TAILQ_ENTRY(run)   handler_link; /* in the list of its state */
 	enum run_state	   state;
 	struct handler	  *handler;
+	TAILQ_ENTRY(run)   kind_link;	/* its kind's */
 	void		  *priv;
 	struct loop_timer  timer;	/* time-out, then grace */
 	bool		   timed_out, interrupted;
