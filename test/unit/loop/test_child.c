@@ -237,12 +237,12 @@ input_is_gathered(void **state)
 	start(&r,
 	    (struct child_spec){
 		.argv = ARGV("/usr/bin/perl", "-e",
-		    "print sysread(STDIN, $b, 99), ' '; print <>") });
+		    "$| = 1; print sysread(STDIN, $b, 99), ' '; print <>") });
 	b = child_input(r.child);
 	buf_adds(b, "abc\n");
 	assert_ptr_equal(child_input(r.child), b);
 	buf_adds(b, "def\n");
-	UNTIL(b->len == 0);
+	UNTIL(r.out.len == 2);
 	buf_adds(child_input(r.child), "one ");
 	child_write(r.child, "two ", 4);
 	buf_adds(child_input(r.child), "three");
