@@ -4,7 +4,9 @@
 /*
  * Child processes: start one in its own process group with limits, feed its
  * standard input, read its output and errors with a cap, stop the whole group,
- * and learn from wait4(2) how it ended. The loop is never blocked.
+ * and learn from wait4(2) how it ended. The loop is not blocked, but from the
+ * start of a program to its exec: a tenth of a millisecond, unless its file
+ * system hangs.
  *
  * A task is over when its leader is: what remains of its group then is killed.
  */
