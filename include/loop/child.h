@@ -26,6 +26,7 @@ struct child_spec {
 	const char  *user;	/* NULL: as we are */
 	int64_t	     max_memory; /* RLIMIT_AS, bytes; 0: none */
 	int64_t	     max_cpu_s;	/* RLIMIT_CPU: soft limit, hard 5 s above; 0: none */
+	size_t	     max_stdin;	/* bytes that may wait to be read; 0: 256 MiB */
 	size_t	     max_stdout; /* bytes kept; more is read and dropped */
 	size_t	     max_stderr_tail; /* the last bytes are kept */
 };
@@ -57,7 +58,7 @@ struct child *child_start(struct loop *, const struct child_spec *,
 void *child_arg(const struct child *);
 pid_t child_pid(const struct child *);
 /* Queue bytes for its standard input (copied). A child that closed it just
- * does not get them; one that lets 256 MB queue up is killed. */
+ * does not get them; one that lets more than max_stdin wait is killed. */
 void child_write(struct child *, const void *, size_t len);
 /* The same without the copy, and with one write(2) for all that was added in a
  * turn of the loop: the buffer to add to, at once. NULL: it is closed. */

@@ -28,6 +28,8 @@
 #define CHUNKS_AT_END (1024 * 1024 / CHUNK)
 /* A bug above us, not input: payloads are bounded long before. */
 #define STDIN_MAX (256 * 1024 * 1024)
+/* So much memory is kept for the next input when all of one was sent. */
+#define STDIN_KEPT (1024 * 1024)
 
 struct child {
 	const struct child_events *events;
@@ -84,6 +86,8 @@ stdin_sent(struct child *c, size_t n)
 		return;
 	buf_drain(&c->in, c->in_sent);
 	c->in_sent = 0;
+	if (c->in.len == 0 && c->in.cap > STDIN_KEPT && !c->in.overflow)
+		buf_fini(&c->in);
 }
 
 /* One write a turn, even for a child that reads as fast as we write. */
@@ -388,7 +392,7 @@ child_new(
 	c->pid = pid;
 	c->loop = l;
 	c->send.fn = send_soon;
-	buf_init(&c->in, STDIN_MAX);
+	buf_init(&c->in, spec->max_stdin > 0 ? spec->max_stdin : STDIN_MAX);
 	buf_init(&c->out, spec->max_stdout);
 	buf_init(&c->err, spec->max_stderr_tail);
 	timer_init(&c->drain, l, drain_over);

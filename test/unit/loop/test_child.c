@@ -216,7 +216,7 @@ full_pipe_waits(void **state)
 static void
 too_much_input_kills(void **state)
 {
-	struct run r = { 0 };
+	struct run r = { 0 }, s = { 0 };
 
 	(void)state;
 	start(&r, (struct child_spec){ .argv = ARGV("/bin/cat") });
@@ -224,6 +224,15 @@ too_much_input_kills(void **state)
 	UNTIL(r.n_ended == 1);
 	assert_int_equal(r.exit.signo, SIGKILL);
 	finish(&r);
+	start(&s,
+	    (struct child_spec){
+		.argv = SH("read x; read x; exit 4"), .max_stdin = 4 });
+	child_write(s.child, "abc\n", 4);
+	loop_turn(the_loop);
+	child_write(s.child, "def\n", 4);
+	UNTIL(s.n_ended == 1);
+	assert_int_equal(s.exit.status, 4);
+	finish(&s);
 }
 
 /* What is added in a turn goes with one write, and keeps its order. */

@@ -5,8 +5,8 @@
 #include "handlers_run.h"
 
 /* Keeps what it is told to hold or to hang; "all" is answered, and after it all
- * that is held, the last one first. SIGTERM is its end, unless it was told to be
- * deaf: then what is held is answered at the end of the input. */
+ * that is held, the last one first. SIGTERM is its end, unless it was told to
+ * be deaf: then what is held is answered at the end of the input. */
 #define HOLD                                                                   \
 	PERL(                                                                  \
 	    "$| = 1; my $j = JSON::PP->new->allow_nonref->utf8; my @held;"     \
