@@ -97,6 +97,9 @@ $(B)/test/integration/test_store_%: $(B)/test/integration/test_store_%.o \
 # The load generator links nothing of the daemon.
 $(B)/test/bench/load: $(patsubst %.c,$(B)/%.o,$(wildcard test/bench/*.c))
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs libevent) -lm
+# A handler that costs next to nothing, for measuring those of the kind process.
+$(B)/test/bench/answer/answer: $(B)/test/bench/answer/answer.o
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 $(B)/test/bench/bare/bare: $(B)/test/bench/bare/bare.o
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs libevent)
 
@@ -122,9 +125,9 @@ overload: all $(B)/test/bench/load	## more than it can do: memory, /livez, refus
 	$(Q)LOAD_GEN=$(abspath $(B)/test/bench/load) test/load/overload
 # N, REPS, ONLY (metrics), KIT and PEERS (others to measure in turn); see the
 # --help of test/bench/run.
-bench: all $(B)/test/bench/load $(B)/test/bench/bare/bare	## measure speed, latency, CPU, memory
+bench: all $(B)/test/bench/load $(B)/test/bench/bare/bare $(B)/test/bench/answer/answer ## measure speed, latency, CPU, memory
 	$(Q)test/bench/run --bin build/taskflowd --load $(B)/test/bench/load \
-		--bare $(B)/test/bench/bare/bare $(if $(N),--n $(N)) $(if $(REPS),--reps $(REPS)) \
+		--bare $(B)/test/bench/bare/bare --answer $(B)/test/bench/answer/answer $(if $(N),--n $(N)) $(if $(REPS),--reps $(REPS)) \
 		$(if $(ONLY),--only $(ONLY)) $(if $(KIT),--kit $(KIT)) $(if $(PEERS),--peers $(PEERS))
 soak: all $(B)/test/bench/load		## MINUTES (10) of mixed load: is memory flat?
 	$(Q)LOAD_GEN=$(abspath $(B)/test/bench/load) test/load/soak

@@ -34,6 +34,7 @@ struct conf_handler {
 	int64_t		     timeout_ms; /* default_timeout unless told */
 	int64_t		     grace_ms;	/* between SIGTERM and SIGKILL */
 	int64_t		     concurrency; /* at most at once; 0: the worker's */
+	int64_t		     in_flight;	/* of them in one process */
 	int64_t		     max_result; /* bytes of output that are kept */
 	int64_t		     max_memory; /* RLIMIT_AS in bytes; 0: no limit */
 	int64_t		     max_cpu_s;	/* RLIMIT_CPU in seconds; 0: no limit */

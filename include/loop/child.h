@@ -4,7 +4,9 @@
 /*
  * Child processes: start one in its own process group with limits, feed its
  * standard input, read its output and errors with a cap, stop the whole group,
- * and learn from wait4(2) how it ended. The loop is never blocked.
+ * and learn from wait4(2) how it ended. The loop is not blocked, but from the
+ * start of a program to its exec: a tenth of a millisecond, unless its file
+ * system hangs.
  *
  * A task is over when its leader is: what remains of its group then is killed.
  */
@@ -24,6 +26,7 @@ struct child_spec {
 	const char  *user;	/* NULL: as we are */
 	int64_t	     max_memory; /* RLIMIT_AS, bytes; 0: none */
 	int64_t	     max_cpu_s;	/* RLIMIT_CPU: soft limit, hard 5 s above; 0: none */
+	size_t	     max_stdin;	/* bytes that may wait to be read; 0: 256 MiB */
 	size_t	     max_stdout; /* bytes kept; more is read and dropped */
 	size_t	     max_stderr_tail; /* the last bytes are kept */
 };
@@ -55,8 +58,11 @@ struct child *child_start(struct loop *, const struct child_spec *,
 void *child_arg(const struct child *);
 pid_t child_pid(const struct child *);
 /* Queue bytes for its standard input (copied). A child that closed it just
- * does not get them; one that lets 256 MB queue up is killed. */
+ * does not get them; one that lets more than max_stdin wait is killed. */
 void child_write(struct child *, const void *, size_t len);
+/* The same without the copy, and with one write(2) for all that was added in a
+ * turn of the loop: the buffer to add to, at once. NULL: it is closed. */
+struct buf *child_input(struct child *);
 void child_close_stdin(struct child *);
 /* To the process group. */
 void child_signal(struct child *, int signo);

@@ -215,6 +215,10 @@ const struct conf_option conf_handler_options[] = {
   .def = "0", .min = 0, .max = 1000, .roles = WORKER,
   .text = "Tasks of this type that run at once; 0 is as many as the worker "
 	"runs." },
+{ .name = "in_flight", .type = CONF_INT, .offset = IN(in_flight),
+  .def = "1", .min = 1, .max = 1000, .roles = WORKER,
+  .text = "Tasks that one process of the kind process has at once; their "
+	"answers may come in any order." },
 { .name = "max_result", .type = CONF_SIZE, .offset = IN(max_result),
   .def = "1MiB", .min = 0, .max = 64 * MIB, .roles = WORKER,
   .text = "Bytes of its output that are kept." },

@@ -10,7 +10,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -29,6 +28,8 @@
 #define CHUNKS_AT_END (1024 * 1024 / CHUNK)
 /* A bug above us, not input: payloads are bounded long before. */
 #define STDIN_MAX (256 * 1024 * 1024)
+/* So much memory is kept for the next input when all of one was sent. */
+#define STDIN_KEPT (1024 * 1024)
 
 struct child {
 	const struct child_events *events;
@@ -44,6 +45,8 @@ struct child {
 	struct loop_timer drain; /* from the exit to the end */
 	struct buf in;
 	size_t in_sent; /* so much of in has been written */
+	struct loop *loop;
+	struct loop_task send; /* what was added to in during this turn */
 	struct buf out;
 	struct buf err;
 	struct child_exit exit;
@@ -68,6 +71,7 @@ close_pipe(struct loop_watch *w)
 static void
 close_stdin(struct child *c)
 {
+	loop_task_cancel(c->loop, &c->send);
 	close_pipe(&c->in_watch);
 	buf_fini(&c->in);
 	c->in_sent = 0;
@@ -82,6 +86,8 @@ stdin_sent(struct child *c, size_t n)
 		return;
 	buf_drain(&c->in, c->in_sent);
 	c->in_sent = 0;
+	if (c->in.len == 0 && c->in.cap > STDIN_KEPT && !c->in.overflow)
+		buf_fini(&c->in);
 }
 
 /* One write a turn, even for a child that reads as fast as we write. */
@@ -106,6 +112,25 @@ feed(struct child *c)
 		close_stdin(c);
 	else
 		watch_set(&c->in_watch, fd, left > 0 ? WATCH_WRITE : 0);
+}
+
+/* Half an input could be taken for a whole one. */
+static void
+refuse_input(struct child *c)
+{
+	child_signal(c, SIGKILL);
+	close_stdin(c);
+}
+
+static void
+send_soon(struct loop_task *t)
+{
+	struct child *c = container_of(t, struct child, send);
+
+	if (c->in.overflow)
+		refuse_input(c);
+	else if (c->in_watch.what == 0)
+		feed(c);
 }
 
 static void
@@ -169,28 +194,34 @@ read_pipe(struct loop_watch *w, char *to, size_t len)
 	return 0;
 }
 
+/* Less than was asked for: the pipe is empty, and the loop tells when it is not
+ * any more. Of a process that has ended the end itself is to be read. */
+static bool
+is_more(const struct child *c, size_t n, size_t asked)
+{
+	return c->exited ? n > 0 : n == asked;
+}
+
 /* Never more than fits, so that a receiver that drains each time loses nothing;
  * only who leaves the buffer full has the rest dropped. */
 static bool
 read_stdout(struct child *c, int chunks)
 {
 	char chunk[CHUNK];
-	size_t room, n;
+	size_t room, asked, n;
 
-	while (chunks-- > 0) {
+	do {
 		room = c->out.max - c->out.len;
-		n = read_pipe(&c->out_watch, chunk,
-		    room > 0 && room < CHUNK ? room : CHUNK);
-		if (n == 0)
-			break;
-		if (room == 0) {
+		asked = room > 0 && room < CHUNK ? room : CHUNK;
+		n = read_pipe(&c->out_watch, chunk, asked);
+		if (n > 0 && room == 0) {
 			c->exit.truncated = true;
-			continue;
+		} else if (n > 0) {
+			buf_add(&c->out, chunk, n);
+			if (!tell_output(c))
+				return false;
 		}
-		buf_add(&c->out, chunk, n);
-		if (!tell_output(c))
-			return false;
-	}
+	} while (--chunks > 0 && is_more(c, n, asked));
 	return true;
 }
 
@@ -352,28 +383,6 @@ open_pipes(int ours[3], int theirs[3])
 	return true;
 }
 
-/* No signal may be handled by the new process before it has reset them: it
- * shares the parent's signal pipe. */
-static pid_t
-fork_child(const struct child_plan *plan)
-{
-	sigset_t all, old;
-	int saved;
-	pid_t pid;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pid = fork();
-	if (pid == 0)
-		child_plan_run(plan);
-	saved = errno;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (pid > 0)
-		setpgid(pid, pid); /* refused once it has exec'd: fine */
-	errno = saved;
-	return pid;
-}
-
 static struct child *
 child_new(
     struct loop *l, const struct child_spec *spec, pid_t pid, const int fd[3])
@@ -381,7 +390,9 @@ child_new(
 	struct child *c = xcalloc(1, sizeof(*c));
 
 	c->pid = pid;
-	buf_init(&c->in, STDIN_MAX);
+	c->loop = l;
+	c->send.fn = send_soon;
+	buf_init(&c->in, spec->max_stdin > 0 ? spec->max_stdin : STDIN_MAX);
 	buf_init(&c->out, spec->max_stdout);
 	buf_init(&c->err, spec->max_stderr_tail);
 	timer_init(&c->drain, l, drain_over);
@@ -406,7 +417,7 @@ child_start(struct loop *l, const struct child_spec *spec,
 
 	assert(spec->argv[0] != NULL);
 	if (child_plan_init(&plan, spec) && open_pipes(ours, plan.fd))
-		pid = fork_child(&plan);
+		pid = child_plan_start(&plan);
 	close_all(plan.fd);
 	child_plan_fini(&plan);
 	if (pid < 0) {
@@ -438,14 +449,21 @@ child_write(struct child *c, const void *p, size_t len)
 	if (c->in_watch.fd < 0 || c->in_closing)
 		return;
 	if (len > c->in.max - c->in.len) {
-		/* Half an input could be taken for a whole one. */
-		child_signal(c, SIGKILL);
-		close_stdin(c);
+		refuse_input(c);
 		return;
 	}
 	buf_add(&c->in, p, len);
 	if (c->in_watch.what == 0)
 		feed(c);
+}
+
+struct buf *
+child_input(struct child *c)
+{
+	if (c->in_watch.fd < 0 || c->in_closing)
+		return NULL;
+	loop_soon(c->loop, &c->send);
+	return &c->in;
 }
 
 void

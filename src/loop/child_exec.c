@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <pthread.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,7 @@
 /* What programs expect, whatever we raised ours to: select(2) ends there, and
  * some close every descriptor up to the limit when they start. */
 #define CHILD_NOFILE 1024
+#define STACK_SIZE (64 * 1024)
 
 /* Two-byte ids are the default of these calls on old 32-bit machines. */
 #ifdef SYS_setresuid32
@@ -230,8 +233,8 @@ set_limits(const struct child_plan *p)
 			fail("limit", l->name);
 }
 
-void
-child_plan_run(const struct child_plan *p)
+static _Noreturn void
+become_program(const struct child_plan *p)
 {
 	const struct child_spec *s = p->spec;
 	const char *dir = s->directory == NULL ? "/" : s->directory;
@@ -247,4 +250,73 @@ child_plan_run(const struct child_plan *p)
 	set_limits(p);
 	execve(s->argv[0], s->argv, s->envp);
 	fail("execute", s->argv[0]);
+}
+
+/* ---- the fork ---- */
+
+/* A copy of our tables of pages, which the new process throws away at once,
+ * costs more than all the rest. So it shares our memory, on a stack of its own,
+ * and we wait until it has executed the program, as vfork(2) does.
+ *
+ * Not who becomes another user: while it shares our memory that user could
+ * stop it, and us with it. Nor under sanitizers, which keep books in memory. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MAY_SHARE false
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
+    __has_feature(memory_sanitizer)
+#define MAY_SHARE false
+#endif
+#endif
+#ifndef MAY_SHARE
+#define MAY_SHARE true
+#endif
+
+static int
+run_plan(void *plan)
+{
+	become_program(plan);
+}
+
+static pid_t
+start_sharing(struct child_plan *plan)
+{
+	/* One for all: until it is free again we wait. */
+	static _Alignas(64) char stack[STACK_SIZE];
+
+	return clone(run_plan, stack + sizeof(stack),
+	    CLONE_VM | CLONE_VFORK | SIGCHLD, plan);
+}
+
+static pid_t
+start_copy(struct child_plan *plan)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		become_program(plan);
+	return pid;
+}
+
+/* No signal may be handled by the new process before it has reset them: it
+ * shares the parent's signal pipe. */
+pid_t
+child_plan_start(struct child_plan *plan)
+{
+	sigset_t all, old;
+	int saved;
+	pid_t pid;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	if (MAY_SHARE && !plan->switch_user)
+		pid = start_sharing(plan);
+	else
+		pid = start_copy(plan);
+	saved = errno;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (pid > 0)
+		setpgid(pid, pid); /* refused once it has exec'd: fine */
+	errno = saved;
+	return pid;
 }

@@ -3,8 +3,9 @@
 
 /*
  * What happens between fork and exec. We may have helper threads, and one of
- * them may hold any lock of libc at the fork; so the new process makes nothing
- * but system calls, and all it needs is in this plan before.
+ * them may hold any lock of libc at the fork; and the new process may share our
+ * memory. So it makes nothing but system calls, and all it needs is in this
+ * plan before.
  */
 #include <sys/resource.h>
 
@@ -34,7 +35,7 @@ struct child_plan {
 /* False and errno: no such user, or no memory. May ask the name service. */
 bool child_plan_init(struct child_plan *, const struct child_spec *);
 void child_plan_fini(struct child_plan *);
-/* In the new process, all signals blocked: becomes the program. */
-_Noreturn void child_plan_run(const struct child_plan *);
+/* A new process that becomes the program, in a group of its own; or -1. */
+pid_t child_plan_start(struct child_plan *);
 
 #endif

@@ -217,11 +217,50 @@ programs_that_stay_misbehave_too(void **state)
 	all_ended();
 }
 
+static const char *
+submit_running(const char *payload, const char *more)
+{
+	const char *id = submit("flight", payload, more);
+
+	UNTIL(strcmp(task_events(id), "CREATED/0 PICKED_UP/1") == 0 ||
+	    strcmp(payload, "\"crash\"") == 0);
+	return id;
+}
+
+/* One of several in a program crashes it: the oldest has failed, the others
+ * have all their attempts left. */
+static void
+a_crash_with_several_in_flight_costs_one_attempt(void **state)
+{
+	pid_t pid = part_pid("worker-1");
+	int files = open_files();
+	const char *id[4];
+	int i;
+
+	(void)state;
+	id[0] = submit_running("1", "\"max_attempts\":2");
+	id[1] = submit_running("1", ONCE);
+	id[2] = submit_running("1", ONCE);
+	id[3] = submit_running("\"crash\"", ONCE);
+	for (i = 0; i < 4; i++) {
+		assert_string_equal(
+		    str_of(task_wait(id[i]), "status"), "COMPLETED");
+		assert_string_equal(task_events(id[i]),
+		    i == 0 ? "CREATED/0 PICKED_UP/1 RETRIED/1 QUEUED/1 "
+			     "PICKED_UP/2 COMPLETED/2"
+			   : "CREATED/0 PICKED_UP/1 INTERRUPTED/1 PICKED_UP/2 "
+			     "COMPLETED/2");
+	}
+	worker_is_well(pid, files + 3);
+	all_ended();
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_crash_is_told_with_signal_memory_and_last_words),
 	cmocka_unit_test(who_eats_memory_meets_its_limit),
 	cmocka_unit_test(misbehaviour_does_not_disturb_the_worker),
 	cmocka_unit_test(programs_that_stay_misbehave_too),
+	cmocka_unit_test(a_crash_with_several_in_flight_costs_one_attempt),
 	cmocka_unit_test(who_kills_its_worker_is_stopped_after_its_attempts),
 };
 
@@ -237,7 +276,9 @@ main(int argc, char **argv)
 		"grace = 300ms\ncommand = /bin/sleep 1000\n"
 		"[handler gone]\nkind = process\ncommand = /bin/false\n"
 		"[handler talker]\nkind = process\n"
-		"command = /usr/bin/yes hello\n",
+		"command = /usr/bin/yes hello\n"
+		"[handler flight]\nkind = process\nin_flight = 4\n"
+		"command = /usr/bin/perl @TOP@/test/integration/flight.pl\n",
 		tests, NELEM(tests) };
 
 	return group_run(&g, argc, argv);

@@ -14,6 +14,7 @@
 
 #define STDERR_TAIL 2048
 #define ENV_MAX 10
+#define TASK_INPUT_MAX (256 * 1024 * 1024)
 
 /* ---- programs ---- */
 static void
@@ -32,6 +33,15 @@ fail_to_start(struct run *run, int error)
 	run_fail(run, VERDICT_FAILED, what, span_of(c->argv[0]));
 }
 
+/* As much as it has tasks at once; each has been limited where it came from. */
+static size_t
+max_input(const struct conf_handler *c)
+{
+	size_t n = (size_t)c->in_flight, most = SIZE_MAX / 4;
+
+	return n > most / TASK_INPUT_MAX ? most : n * TASK_INPUT_MAX;
+}
+
 struct child *
 program_start(struct run *run, char *const *envp, size_t max_stdout,
     const struct child_events *events, void *arg)
@@ -43,6 +53,7 @@ program_start(struct run *run, char *const *envp, size_t max_stdout,
 		.user = c->user,
 		.max_memory = c->max_memory,
 		.max_cpu_s = c->max_cpu_s,
+		.max_stdin = max_input(c),
 		.max_stdout = max_stdout,
 		.max_stderr_tail = STDERR_TAIL };
 	struct child *child;

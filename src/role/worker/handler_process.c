@@ -1,10 +1,11 @@
 /*
  * process: programs that stay and are given one task after the other, each a
- * line of JSON on their standard input, and answer with lines of JSON.
+ * line of JSON on their standard input, and answer with lines of JSON (see
+ * handler_proc.c). Here is the pool: who gets a task, who is started, who is
+ * told to leave.
  *
- * A program that breaks these rules is not talked to any more: nobody knows
- * what its next line would be the answer to. It is killed, and the next task
- * gets a new one.
+ * Tasks go to as few programs as there must be: first to one that has tasks and
+ * may have more, then to an idle one, then to a new one.
  */
 #include <assert.h>
 #include <signal.h>
@@ -13,53 +14,19 @@
 #include <sys/wait.h>
 
 #include "base/clock.h"
-#include "base/jsn.h"
-#include "base/log.h"
-#include "handler_private.h"
+#include "handler_proc.h"
 
-#define LINE_EXTRA (1024 * 1024) /* a line may be so much above max_result */
-#define QUOTED 200 /* bytes of a bad line that are shown */
 /* So many programs in a row that end before they have ever answered make us
  * pause before the next start, each further one twice as long. */
 #define BAD_STARTS 3
 #define PAUSE_FIRST_MS 100
 #define PAUSE_MAX_MS 5000
 
-enum proc_state {
-	PROC_IDLE, /* waits for a task */
-	PROC_BUSY, /* has one */
-	PROC_LEAVING, /* was told to end; its run may still be waiting for it */
-	PROC_STATES
-};
-
-struct proc {
-	TAILQ_ENTRY(proc) link; /* in the pool's list of its state */
-	enum proc_state state;
-	struct handler *handler;
-	struct child *child;
-	struct run *run;
-	struct loop_timer grace; /* from leaving to SIGKILL */
-	size_t seen; /* so much of its output has no line break */
-	int64_t started_us;
-	bool has_answered;
-};
-TAILQ_HEAD(proc_list, proc);
-
-/* Runs that wait for the end of a pause are active but have no proc. */
-struct pool {
-	struct handler *handler;
-	struct proc_list procs[PROC_STATES];
-	struct loop_timer pause;
-	int bad_starts;
-	int64_t judged_us; /* what started before does not count again */
-	char *type_env;
-};
-
 /* ---- one program ---- */
 static void
 proc_move(struct proc *p, enum proc_state to)
 {
-	struct pool *pool = p->handler->priv;
+	struct pool *pool = pool_of(p);
 
 	TAILQ_REMOVE(&pool->procs[p->state], p, link);
 	/* Who has just worked is the next to work: others are left asleep. */
@@ -67,11 +34,27 @@ proc_move(struct proc *p, enum proc_state to)
 	p->state = to;
 }
 
-static void
+void
+proc_sort(struct proc *p)
+{
+	enum proc_state to = PROC_BUSY;
+
+	if (p->state == PROC_LEAVING)
+		return;
+	if (p->nruns == 0)
+		to = PROC_IDLE;
+	else if (p->nruns >= (size_t)p->handler->conf->in_flight)
+		to = PROC_FULL;
+	if (to != p->state)
+		proc_move(p, to);
+}
+
+void
 proc_free(struct proc *p)
 {
-	struct pool *pool = p->handler->priv;
+	struct pool *pool = pool_of(p);
 
+	assert(p->nruns == 0);
 	TAILQ_REMOVE(&pool->procs[p->state], p, link);
 	timer_fini(&p->grace);
 	program_free(p->handler, p->child);
@@ -97,10 +80,10 @@ proc_leave(struct proc *p)
 
 /* It ended, or had to be ended, unasked. Programs that were started together
  * fail together: that is one failure. */
-static void
-judge(const struct proc *p)
+void
+proc_judge(const struct proc *p)
 {
-	struct pool *pool = p->handler->priv;
+	struct pool *pool = pool_of(p);
 	int64_t ms = PAUSE_FIRST_MS;
 	int n;
 
@@ -116,260 +99,27 @@ judge(const struct proc *p)
 	pool->judged_us = clock_mono_us();
 }
 
-/* ---- giving a task ---- */
-/* In valid JSON a line break stands between tokens only. */
-static void
-add_payload(struct jsn_w *w, struct span payload)
+void
+proc_praise(struct proc *p)
 {
-	size_t start = w->buf->len, i;
+	struct pool *pool = pool_of(p);
 
-	jsn_w_raw(w, payload);
-	for (i = start; i < w->buf->len; i++)
-		if (w->buf->data[i] == '\n' || w->buf->data[i] == '\r')
-			w->buf->data[i] = ' ';
-}
-
-static void
-send_task(struct proc *p, const struct run *run)
-{
-	char id[ID_TEXT_SIZE];
-	struct jsn_w w;
-	struct buf b;
-
-	buf_init(&b, SIZE_MAX);
-	jsn_w_init(&w, &b);
-	id_format(&run->id, id);
-	jsn_w_open(&w, '{');
-	jsn_w_key(&w, "id");
-	jsn_w_strz(&w, id);
-	jsn_w_key(&w, "type");
-	jsn_w_strz(&w, run->type);
-	jsn_w_key(&w, "queue");
-	jsn_w_strz(&w, run->queue);
-	jsn_w_key(&w, "attempt");
-	jsn_w_int(&w, run->attempt);
-	jsn_w_key(&w, "max_attempts");
-	jsn_w_int(&w, run->max_attempts);
-	jsn_w_key(&w, "traceparent");
-	jsn_w_strz(&w, run->traceparent);
-	jsn_w_key(&w, "payload");
-	add_payload(&w, run->payload);
-	jsn_w_close(&w, '}');
-	buf_addc(&b, '\n');
-	child_write(p->child, b.data, b.len);
-	buf_fini(&b);
-}
-
-static void
-give(struct proc *p, struct run *run)
-{
-	p->run = run;
-	run->priv = p;
-	proc_move(p, PROC_BUSY);
-	send_task(p, run);
-}
-
-static void
-has_answered(struct proc *p)
-{
-	struct pool *pool = p->handler->priv;
-
-	p->run = NULL;
 	p->has_answered = true;
-	if (p->state == PROC_BUSY)
-		proc_move(p, PROC_IDLE);
 	pool->bad_starts = 0;
 	if (pool->pause.armed)
 		timer_arm_ms(&pool->pause, 0);
 }
 
-/* ---- taking an answer ---- */
-static void
-take_result(struct proc *p, const struct answer *a)
-{
-	struct run *run = p->run;
-
-	if (a->value.len > (size_t)p->handler->conf->max_result) {
-		program_fail_of_size(run);
-	} else {
-		buf_add(&run->text, a->value.p, a->value.len);
-		run_done(run, buf_span(&run->text));
-	}
-	has_answered(p);
-}
-
-static void
-take_error(struct proc *p, const struct answer *a)
-{
-	p->run->result.retry_after_ms = a->retry_after_ms;
-	run_fail(p->run, a->retry ? VERDICT_FAILED : VERDICT_FAILED_FOR_GOOD,
-	    "", a->value);
-	has_answered(p);
-}
-
-static void
-take_progress(struct proc *p, const struct answer *a)
-{
-	const struct handlers *hs = p->handler->all;
-	struct buf text;
-
-	buf_init(&text, TEXT_MAX);
-	text_add(&text, a->value);
-	hs->events->progress(hs->arg, p->run, buf_span(&text));
-	buf_fini(&text);
-}
-
-static void
-take_log(struct proc *p, const struct answer *a)
-{
-	char id[ID_TEXT_SIZE] = "-";
-	struct buf text;
-
-	buf_init(&text, TEXT_MAX);
-	text_add(&text, a->value);
-	if (p->run != NULL)
-		id_format(&p->run->id, id);
-	log_info("handler", "says", KV_STR("type", p->handler->type),
-	    KV_STR("task", id), KV_STR("text", buf_span(&text).p));
-	buf_fini(&text);
-}
-
-static void (*const takers[ANSWER_KINDS])(
-    struct proc *, const struct answer *) = {
-	[ANSWER_RESULT] = take_result,
-	[ANSWER_ERROR] = take_error,
-	[ANSWER_PROGRESS] = take_progress,
-	[ANSWER_LOG] = take_log,
-};
-
-/* NULL, or what is wrong. */
-static const char *
-take(struct proc *p, struct span line, struct arena *arena)
-{
-	struct answer a;
-	const char *wrong = answer_parse(line, arena, &a);
-
-	if (wrong != NULL)
-		return wrong;
-	if (a.kind != ANSWER_LOG) {
-		if (p->run == NULL)
-			return "it has no task to speak of";
-		if (id_cmp(&a.id, &p->run->id) != 0)
-			return "id is the one of another task";
-	}
-	takers[a.kind](p, &a);
-	return NULL;
-}
-
-/* ---- output ---- */
-static struct span
-beginning_of(struct span line)
-{
-	size_t len = line.len < QUOTED ? line.len : QUOTED;
-
-	/* Not in the middle of a character. */
-	while (len < line.len && len > 0 && (line.p[len] & 0xc0) == 0x80)
-		len--;
-	return (struct span){ line.p, len };
-}
-
-/* Kill it; its run fails. */
-static void
-proc_break(struct proc *p, const char *why, struct span line)
-{
-	char what[512];
-	struct buf quoted;
-
-	line = beginning_of(line);
-	buf_init(&quoted, QUOTED * 3 + 2);
-	buf_addc(&quoted, '"');
-	text_add(&quoted, line);
-	buf_addc(&quoted, '"');
-	judge(p);
-	snprintf(what, sizeof(what), "bad line of the program (%s)", why);
-	if (p->run != NULL)
-		run_fail(p->run, VERDICT_FAILED, what, buf_span(&quoted));
-	else
-		log_warn("handler", "idle program broke the rules",
-		    KV_STR("type", p->handler->type), KV_STR("err", why),
-		    KV_STR("line", quoted.data));
-	buf_fini(&quoted);
-	proc_free(p);
-}
-
-/* False: p is gone. */
-static bool
-take_line(struct proc *p, struct span line)
-{
-	struct arena arena;
-	const char *wrong;
-
-	arena_init(&arena);
-	wrong = take(p, line, &arena);
-	if (wrong != NULL)
-		proc_break(p, wrong, line);
-	arena_fini(&arena);
-	return wrong == NULL;
-}
-
-static void
-proc_output(struct child *child, struct buf *out)
-{
-	struct proc *p = child_arg(child);
-	size_t start = 0, from = p->seen, end;
-	const char *nl;
-
-	while ((nl = memchr(out->data + from, '\n', out->len - from)) != NULL) {
-		end = (size_t)(nl - out->data);
-		if (!take_line(
-			p, (struct span){ out->data + start, end - start }))
-			return;
-		start = from = end + 1;
-	}
-	buf_drain(out, start);
-	p->seen = out->len;
-	if (out->len == out->max)
-		proc_break(
-		    p, "longer than max_result and 1 MiB", buf_span(out));
-}
-
-static void
-proc_ended(struct child *child, const struct child_exit *e)
-{
-	struct proc *p = child_arg(child);
-	char how[EXIT_TEXT_SIZE], what[EXIT_TEXT_SIZE + 32];
-
-	judge(p);
-	if (p->run != NULL) {
-		program_exit_text(e, how);
-		snprintf(what, sizeof(what), "%s, without an answer", how);
-		run_fail(p->run, VERDICT_FAILED, what, program_complaint(e));
-	}
-	proc_free(p);
-}
-
-static const struct child_events proc_events = { proc_output, proc_ended };
-
 /* ---- the kind ---- */
-/* NULL: the run has failed. */
 static struct proc *
-proc_new(struct run *run)
+start_program(struct pool *pool, struct run *run)
 {
-	const struct conf_handler *c = run->handler->conf;
-	struct pool *pool = run->handler->priv;
-	char *env[] = { (char *)PROGRAM_PATH, (char *)PROGRAM_LANG,
-		(char *)PROGRAM_HOME, pool->type_env, NULL };
-	struct proc *p = xcalloc(1, sizeof(*p));
+	struct proc *p = proc_new(run);
 
-	p->handler = run->handler;
-	p->child = program_start(
-	    run, env, (size_t)c->max_result + LINE_EXTRA + 1, &proc_events, p);
-	if (p->child == NULL) {
-		free(p);
+	if (p == NULL)
 		return NULL;
-	}
-	p->started_us = clock_mono_us();
-	timer_init(&p->grace, p->handler->all->loop, grace_is_over);
+	timer_init(&p->grace, pool->handler->all->loop, grace_is_over);
+	p->state = PROC_IDLE;
 	TAILQ_INSERT_HEAD(&pool->procs[PROC_IDLE], p, link);
 	return p;
 }
@@ -378,14 +128,16 @@ static void
 process_start(struct run *run)
 {
 	struct pool *pool = run->handler->priv;
-	struct proc *p = TAILQ_FIRST(&pool->procs[PROC_IDLE]);
+	struct proc *p = TAILQ_FIRST(&pool->procs[PROC_BUSY]);
 
+	if (p == NULL)
+		p = TAILQ_FIRST(&pool->procs[PROC_IDLE]);
 	if (p == NULL && pool->pause.armed)
 		return; /* pause_is_over comes back to it */
 	if (p == NULL)
-		p = proc_new(run);
+		p = start_program(pool, run);
 	if (p != NULL)
-		give(p, run);
+		proc_give(p, run);
 }
 
 static void
@@ -417,8 +169,13 @@ process_stop(struct run *run, int signo)
 static void
 process_abandon(struct run *run)
 {
-	if (run->priv != NULL)
-		proc_free(run->priv);
+	struct proc *p = run->priv;
+
+	if (p == NULL)
+		return;
+	proc_drop(p, run);
+	if (p->nruns == 0)
+		proc_free(p);
 }
 
 static void
@@ -432,6 +189,7 @@ process_open(struct handler *h)
 	pool->handler = h;
 	for (i = 0; i < PROC_STATES; i++)
 		TAILQ_INIT(&pool->procs[i]);
+	idmap_init(&pool->runs);
 	timer_init(&pool->pause, h->all->loop, pause_is_over);
 	pool->type_env = xmalloc(size);
 	snprintf(pool->type_env, size, "%s%s", name, h->type);
@@ -445,6 +203,7 @@ process_dismiss(struct handler *h)
 	struct proc *p;
 
 	assert(TAILQ_EMPTY(&pool->procs[PROC_BUSY]));
+	assert(TAILQ_EMPTY(&pool->procs[PROC_FULL]));
 	while ((p = TAILQ_FIRST(&pool->procs[PROC_IDLE])) != NULL)
 		proc_leave(p);
 }
@@ -475,6 +234,7 @@ process_close(struct handler *h)
 
 	while ((p = TAILQ_FIRST(&pool->procs[PROC_LEAVING])) != NULL)
 		proc_free(p);
+	idmap_fini(&pool->runs);
 	timer_fini(&pool->pause);
 	free(pool->type_env);
 	free(pool);

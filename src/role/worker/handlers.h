@@ -26,7 +26,8 @@ enum verdict {
 	VERDICT_DONE,		/* result holds JSON */
 	VERDICT_FAILED,		/* error says why; tried again if attempts are left */
 	VERDICT_FAILED_FOR_GOOD,/* bad data, or nobody can run this type */
-	VERDICT_INTERRUPTED	/* we stopped it; not its fault */
+	VERDICT_INTERRUPTED	/* we stopped it, or its program ended with other
+				 * tasks; not its fault */
 };
 
 struct run_result {
@@ -51,6 +52,7 @@ struct run {
 	TAILQ_ENTRY(run)   handler_link; /* in the list of its state */
 	enum run_state	   state;
 	struct handler	  *handler;
+	TAILQ_ENTRY(run)   kind_link;	/* its kind's */
 	void		  *priv;
 	struct loop_timer  timer;	/* time-out, then grace */
 	bool		   timed_out, interrupted;
@@ -79,7 +81,9 @@ void handlers_start(struct handlers *, struct run *);
 void handlers_withdraw(struct handlers *, struct run *);
 /* Stop a run: SIGTERM to its group, SIGKILL after the grace; it ends with
  * VERDICT_INTERRUPTED, or DONE if it finished all the same. One that waits ends
- * unstarted, one that has ended or is being stopped already is left alone. */
+ * unstarted, one that has ended or is being stopped already is left alone.
+ * Others in the same program may end within the grace, else they are
+ * interrupted too. */
 void handlers_interrupt(struct handlers *, struct run *);
 /* Processes that belong to handlers, for tests and /status. */
 size_t handlers_processes(const struct handlers *);

@@ -56,6 +56,7 @@ handlers(void **state)
 	    "kind = process\n"
 	    "command = /usr/bin/mail -s \"a b\" \"\" x\"y z\"\n"
 	    "timeout = 2min\ngrace = 0s\nconcurrency = 4\nmax_result = 0B\n"
+	    "in_flight = 1000\n"
 	    "max_memory = 64MiB\nmax_cpu = 2min\nuser = nobody\n"
 	    "directory = /var/tmp\n"
 	    "[ handler  b ]\ncommand = /b\n"
@@ -73,6 +74,7 @@ handlers(void **state)
 	assert_int_equal(h->timeout_ms, 120000);
 	assert_int_equal(h->grace_ms, 0);
 	assert_int_equal(h->concurrency, 4);
+	assert_int_equal(h->in_flight, 1000);
 	assert_int_equal(h->max_result, 0);
 	assert_int_equal(h->max_memory, 64 << 20);
 	assert_int_equal(h->max_cpu_s, 120);
@@ -83,6 +85,7 @@ handlers(void **state)
 	assert_int_equal(h->kind, HANDLER_EXEC);
 	assert_int_equal(h->timeout_ms, 0); /* the task alone decides */
 	assert_int_equal(h->grace_ms, 5000);
+	assert_int_equal(h->in_flight, 1);
 	assert_int_equal(h->max_result, 1 << 20);
 	assert_int_equal(h->max_memory, 0);
 	assert_null(h->user);
@@ -129,6 +132,8 @@ bad_handlers(void **state)
 	    "exec or process");
 	REFUSED(load_text("[handler a]\nmax_cpu = 500ms\n"), "max_cpu",
 	    "\"500ms\"", "s, min, h or d");
+	REFUSED(load_text("[handler a]\nin_flight = 0\n"), "in_flight");
+	REFUSED(load_text("[handler a]\nin_flight = 1001\n"), "in_flight");
 	REFUSED(load_text("[handler a]\nmax_memory = 1KiB\n"), "max_memory",
 	    "\"1KiB\"", "0B, or", "1MiB");
 	REFUSED(load_text("[handler a]\ndirectory = tmp\n"), "directory",

@@ -216,13 +216,67 @@ full_pipe_waits(void **state)
 static void
 too_much_input_kills(void **state)
 {
-	struct run r = { 0 };
+	struct run r = { 0 }, s = { 0 };
 
 	(void)state;
 	start(&r, (struct child_spec){ .argv = ARGV("/bin/cat") });
 	child_write(r.child, "", (size_t)1 << 40);
 	UNTIL(r.n_ended == 1);
 	assert_int_equal(r.exit.signo, SIGKILL);
+	finish(&r);
+	start(&s,
+	    (struct child_spec){
+		.argv = SH("read x; read x; exit 4"), .max_stdin = 4 });
+	child_write(s.child, "abc\n", 4);
+	loop_turn(the_loop);
+	child_write(s.child, "def\n", 4);
+	UNTIL(s.n_ended == 1);
+	assert_int_equal(s.exit.status, 4);
+	finish(&s);
+}
+
+/* What is added in a turn goes with one write, and keeps its order. */
+static void
+input_is_gathered(void **state)
+{
+	struct run r = { 0 }, s = { 0 };
+	struct buf *b;
+
+	(void)state;
+	start(&r,
+	    (struct child_spec){
+		.argv = ARGV("/usr/bin/perl", "-e",
+		    "$| = 1; print sysread(STDIN, $b, 99), ' '; print <>") });
+	b = child_input(r.child);
+	buf_adds(b, "abc\n");
+	assert_ptr_equal(child_input(r.child), b);
+	buf_adds(b, "def\n");
+	UNTIL(r.out.len == 2);
+	buf_adds(child_input(r.child), "one ");
+	child_write(r.child, "two ", 4);
+	buf_adds(child_input(r.child), "three");
+	child_close_stdin(r.child);
+	assert_null(child_input(r.child));
+	UNTIL(r.n_ended == 1);
+	assert_string_equal(r.out.data, "8 one two three");
+	finish(&r);
+	start(&s, (struct child_spec){ .argv = ARGV("/bin/cat") });
+	buf_adds(child_input(s.child), "never sent");
+	finish(&s);
+}
+
+static void
+too_much_gathered_input_kills(void **state)
+{
+	struct run r = { 0 };
+
+	(void)state;
+	start(&r, (struct child_spec){ .argv = ARGV("/bin/cat") });
+	buf_add(child_input(r.child), "", (size_t)1 << 40);
+	assert_non_null(child_input(r.child));
+	UNTIL(r.n_ended == 1);
+	assert_int_equal(r.exit.signo, SIGKILL);
+	assert_null(child_input(r.child));
 	finish(&r);
 }
 
@@ -370,6 +424,8 @@ main(void)
 		TEST(last_words_are_heard),
 		TEST(full_pipe_waits),
 		TEST(too_much_input_kills),
+		TEST(input_is_gathered),
+		TEST(too_much_gathered_input_kills),
 		TEST(free_kills_and_reaps),
 		TEST(free_inside_output),
 		TEST(free_inside_last_output),

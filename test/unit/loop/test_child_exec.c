@@ -3,6 +3,8 @@
  * limits, user, and a parent that it does not outlive.
  */
 #include <grp.h>
+#include <limits.h>
+#include <sys/prctl.h>
 
 #include "child_run.h"
 
@@ -263,6 +265,46 @@ other_user_dies_with_its_parent(void **state)
 	parent_death_kills("nobody");
 }
 
+static void
+read_line(const char *path, char ret[64])
+{
+	FILE *f = fopen(path, "r");
+
+	assert_non_null(f);
+	assert_non_null(fgets(ret, 64, f));
+	fclose(f);
+}
+
+/* It may have shared our memory for a while. */
+static void
+nothing_of_it_is_ours(void **state)
+{
+	char before[64], after[64], cwd[PATH_MAX], cwd_after[PATH_MAX];
+	struct rlimit old, new;
+	struct run r = { 0 };
+
+	(void)state;
+	read_line("/proc/self/oom_score_adj", before);
+	getrlimit(RLIMIT_AS, &old);
+	assert_non_null(getcwd(cwd, sizeof(cwd)));
+	start(&r,
+	    (struct child_spec){ .argv = SH("cat /proc/self/oom_score_adj"),
+		.directory = "/usr",
+		.max_memory = 512 * MB });
+	assert_true(getpgid(0) != child_pid(r.child));
+	UNTIL(r.n_ended == 1);
+	assert_string_equal(r.out.data, "1000\n");
+	read_line("/proc/self/oom_score_adj", after);
+	assert_string_equal(after, before);
+	getrlimit(RLIMIT_AS, &new);
+	assert_true(new.rlim_cur == old.rlim_cur);
+	assert_non_null(getcwd(cwd_after, sizeof(cwd_after)));
+	assert_string_equal(cwd_after, cwd);
+	assert_int_equal(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 0);
+	assert_int_equal(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), 1);
+	finish(&r);
+}
+
 int
 main(void)
 {
@@ -278,6 +320,7 @@ main(void)
 		TEST(user_is_switched),
 		cmocka_unit_test(child_dies_with_its_parent),
 		cmocka_unit_test(other_user_dies_with_its_parent),
+		TEST(nothing_of_it_is_ours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

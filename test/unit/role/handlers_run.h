@@ -185,6 +185,7 @@ add(enum handler_kind kind, const char *type, const char *const *argv)
 		h->argv[i] = xstrdup(argv[i]);
 	h->timeout_ms = 600000;
 	h->grace_ms = 20000;
+	h->in_flight = 1;
 	h->max_result = MB;
 	the_conf.handlers = h;
 	return h;
