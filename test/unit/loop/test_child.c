@@ -265,14 +265,20 @@ input_is_gathered(void **state)
 	finish(&s);
 }
 
+#define PIECE (1024 * 1024)
+
 static void
 too_much_gathered_input_kills(void **state)
 {
 	struct run r = { 0 };
+	char *piece = calloc(1, PIECE);
+	struct buf *in;
 
 	(void)state;
 	start(&r, (struct child_spec){ .argv = ARGV("/bin/cat") });
-	buf_add(child_input(r.child), "", (size_t)1 << 40);
+	for (in = child_input(r.child); !in->overflow;)
+		buf_add(in, piece, PIECE);
+	free(piece);
 	assert_non_null(child_input(r.child));
 	UNTIL(r.n_ended == 1);
 	assert_int_equal(r.exit.signo, SIGKILL);
