@@ -306,6 +306,15 @@ is_probe(struct span path)
 	    span_is(path, "/metrics");
 }
 
+static void
+copy_path(char *to, size_t size, struct span path)
+{
+	size_t n = path.len < size - 1 ? path.len : size - 1;
+
+	memcpy(to, path.p, n);
+	to[n] = '\0';
+}
+
 void
 http_log_access(const struct http_req *req, int status)
 {
@@ -318,8 +327,7 @@ http_log_access(const struct http_req *req, int status)
 	if (!log_enabled(level))
 		return;
 	if (req->path.p != NULL)
-		snprintf(path, sizeof(path), "%.*s", (int)req->path.len,
-		    req->path.p);
+		copy_path(path, sizeof(path), req->path);
 	kvs[n++] = (struct kv)KV_STR("method", req->method);
 	kvs[n++] = (struct kv)KV_STR("path", path);
 	kvs[n++] = (struct kv)KV_INT("status", status);
@@ -374,16 +382,25 @@ add_known_header(struct http_req *req, const char *name, const char *value)
 	    evhttp_request_get_output_headers(req->ev), name, value);
 }
 
-/* evhttp frees what is in its list; the memory is malloc's (loop_open). */
+/* evhttp looks for a Content-Length, so that is what ours are called if there
+ * is one. It frees what is in its list; the memory is malloc's (loop_open). */
 static void
-hand_over_head(struct http_req *req)
+hand_over_head(struct http_req *req, bool has_length, size_t length)
 {
 	struct evkeyval *h = xcalloc(1, sizeof(*h));
+	struct buf value;
 
-	h->key = xstrdup("X-Request-Id");
-	h->value = req->head.data;
+	buf_init(&value, HEAD_MAX + 64);
+	buf_reserve(&value, req->head.len + 40);
+	if (has_length) {
+		buf_add_int(&value, (int64_t)length);
+		buf_adds(&value, "\r\nX-Request-Id: ");
+	}
+	buf_add(&value, req->head.data, req->head.len);
+	h->key = xstrdup(has_length ? "Content-Length" : "X-Request-Id");
+	h->value = value.data;
 	TAILQ_INSERT_TAIL(evhttp_request_get_output_headers(req->ev), h, next);
-	req->head.data = NULL;
+	buf_fini(&req->head);
 }
 
 /* NULL: libevent knows a phrase. */
@@ -412,19 +429,14 @@ add_usual_headers(
     struct http_req *req, int status, const char *type, size_t len)
 {
 	bool may_have_body = status >= 200 && status != 204 && status != 304;
-	char text[24];
 
 	if (!has_header(req, "Cache-Control"))
 		http_add_header(req, "Cache-Control", "no-store");
 	if (type != NULL && may_have_body)
 		http_add_header(req, "Content-Type", type);
-	if (may_have_body) {
-		snprintf(text, sizeof(text), "%zu", len);
-		add_known_header(req, "Content-Length", text);
-	}
 	if (req->closes || req->http->draining)
 		say_close(req);
-	hand_over_head(req);
+	hand_over_head(req, may_have_body, len);
 }
 
 /* The client may have gone: then evhttp just frees its request here. */
