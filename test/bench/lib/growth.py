@@ -2,6 +2,7 @@
 import os
 import time
 
+import procs
 import tasks
 
 TASKS = 20000
@@ -53,36 +54,46 @@ def compare(bench, state, n, fill):
     full = measure(bench, n)
     tasks.drop_finished(bench.stack)
     again = measure(bench, 0)
-    for name, rate in full.items():
-        unit, both = "tasks/s" if name in ("submit_c32", "process") else "requests/s", (empty[name], again[name])
-        mean = sum(both) / 2
-        bench.row(f"growth_{state}_{name}", rate, unit, n=n, empty=[round(v, 1) for v in both], of_empty=round(rate / mean, 3))
+    for name, (rate, other) in full.items():
+        both = (empty[name], again[name])
+        bench.row(f"growth_{state}_{name}", rate, "tasks/s" if name in ("submit_c32", "process") else "requests/s", n=n,
+                  of_empty=round(2 * rate / sum(v[0] for v in both), 3), other_cpu_share=other,
+                  empty=[round(v[0], 1) for v in both], empty_other_cpu_share=[v[1] for v in both])
 
 
 def measure(bench, total):
-    """All rates: name -> a second. The tasks that this adds are gone afterwards, with all others."""
+    """name -> a rate and what others used meanwhile. The tasks that this adds are gone afterwards, with all others."""
     bench.stack.tidy()
     bench.quiet()
-    got = bench.submit("--count", TASKS, "--connections", 32)
-    rates = {"submit_c32": got["rate"], "process": process(bench), **reads(bench, total)}
+    rates = {"submit_c32": load(bench, bench.submit, "--count", TASKS, "--connections", 32), "process": process(bench),
+             **reads(bench, total)}
     bench.stack.forget_tasks()
     return rates
+
+
+def load(bench, function, *words):
+    span = procs.Span(bench.stack.groups())
+    got = function(*words)
+    return got["rate"], span.stop(got["ok"], client=got["cpu_s"])["other_cpu_share"]
 
 
 def process(bench):
     """The rate of the first TASKS tasks of a worker that starts now."""
     stack, left, deadline = bench.stack, bench.stack.queued() - TASKS, time.monotonic() + PROCESS_SECONDS
-    start = tasks.now_ms(stack) / 1000
+    start, span = tasks.now_ms(stack) / 1000, procs.Span(stack.groups())
     stack.call("start", "worker-1", "--no-wait")
+    span.add("worker", [stack.pid("worker-1")])
     while stack.queued() > left:
         time.sleep(0.05)
         if time.monotonic() > deadline:
             raise RuntimeError(f"{stack.queued() - left} of {TASKS} tasks are still queued")
+    other = span.stop(TASKS)["other_cpu_share"]
     stack.stop("worker-1")
-    return TASKS / float(stack.sql(
+    seconds = float(stack.sql(
         "SELECT extract(epoch FROM max(finished_at) - min(started_at)) FROM (SELECT started_at, finished_at "
         f"FROM taskflow.tasks WHERE id > taskflow.id_floor(to_timestamp({start - 3600})) "
         f"AND finished_at >= to_timestamp({start}) ORDER BY finished_at LIMIT {TASKS}) AS t"))
+    return TASKS / seconds, other
 
 
 def reads(bench, total):
@@ -99,4 +110,4 @@ def rate_of(bench, connections, paths):
     with open(file, "w") as f:
         f.write("\n".join(paths) + "\n")
     bench.quiet()
-    return bench.get("--seconds", bench.options.seconds, "--connections", connections, "--paths", file)["rate"]
+    return load(bench, bench.get, "--seconds", bench.options.seconds, "--connections", connections, "--paths", file)

@@ -1,4 +1,5 @@
 """More processes of a role on the same machine: together they must do as much as one."""
+import procs
 import tasks
 
 WORKERS = (1, 2, 4, 8, 20)
@@ -16,9 +17,9 @@ def workers(bench):
     for count in WORKERS:
         bench.stack.start(*(f"worker-{i + 1}" for i in range(running, count)))
         running = count
-        rate = drained(bench, bench.options.n)
+        rate, fields = drained(bench, bench.options.n)
         one = one or rate
-        row(bench, f"scale_workers_{count}", rate, one, n=bench.options.n)
+        row(bench, f"scale_workers_{count}", rate, one, n=bench.options.n, **fields)
     bench.stack.stop(*(f"worker-{i + 1}" for i in range(running)))
 
 
@@ -26,11 +27,13 @@ def drained(bench, n):
     tasks.insert_queued(bench.stack, n)
     bench.stack.tidy()
     bench.quiet()
+    span = procs.Span(bench.stack.groups())
     tasks.push_queued(bench.stack)
     bench.drain()
+    fields = span.stop(n)
     rate = n / bench.first_to_last(n)
     bench.stack.forget_tasks()
-    return rate
+    return rate, fields
 
 
 def apis(bench):
@@ -41,8 +44,10 @@ def apis(bench):
         running = count
         urls = ",".join(f"http://127.0.0.1:{bench.stack.port(f'api-{i + 1}')}" for i in range(count))
         bench.quiet()
+        span = procs.Span(bench.stack.groups())
         got = bench.submit("--seconds", bench.options.seconds, "--connections", API_CONNECTIONS, url=urls)
         one = one or got["rate"]
-        row(bench, f"scale_apis_{count}", got["rate"], one, n=got["ok"], p50_us=got["p50_us"], p99_us=got["p99_us"])
+        row(bench, f"scale_apis_{count}", got["rate"], one, n=got["ok"], p50_us=got["p50_us"], p99_us=got["p99_us"],
+            **span.stop(got["ok"], client=got["cpu_s"]))
         bench.stack.forget_tasks()
     bench.stack.stop(*(f"api-{i + 1}" for i in range(1, running)))
