@@ -5,8 +5,8 @@ import platform
 import re
 import subprocess
 
-OPTIONS = ("n", "bulk", "reps", "seconds", "concurrency", "only", "all", "growth_queued", "growth_finished",
-           "storm_workers", "peers")
+OPTIONS = ("n", "bulk", "reps", "seconds", "idle_seconds", "concurrency", "growth_queued", "growth_finished",
+           "storm_workers", "only", "all", "kit_scale", "peers")
 
 
 def first_line(*command):
@@ -38,15 +38,15 @@ def words(name, value):
     return f"--{name.replace('_', '-')}" + ("" if value is True else f" {value}")
 
 
-def command_line(options):
-    """The options that say what was measured; those with paths are left out."""
-    names = [name for name in OPTIONS if name != "peers" or options.kit]
-    given = [(name, getattr(options, name)) for name in names]
-    return " ".join(["test/bench/run", *(words(name, value) for name, value in given if value)])
+def command_line(options, default):
+    """The options that say what was measured, unless they have their defaults; a path is only named KIT."""
+    given = [(name, getattr(options, name)) for name in OPTIONS]
+    kit = ["--kit KIT"] if options.kit else []
+    return " ".join(["test/bench/run", *kit, *(words(name, value) for name, value in given if value != default(name))])
 
 
 def about(stack, options):
-    return {"date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"), "command": command_line(options),
+    return {"date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"), "command": options.command,
             "cpu": cpu(), "cores": os.cpu_count(), "kernel": version(platform.release()),
             "debian": file("/etc/debian_version").strip() or "?",
             "postgresql": version(stack.sql("SHOW server_version")),

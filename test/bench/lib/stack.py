@@ -66,12 +66,17 @@ class Stack:
 
     def start(self, *names):
         """Several at once; each answers when this is over."""
-        with ThreadPoolExecutor(max_workers=4) as pool:
-            list(pool.map(lambda name: self.call("start", name), names))
+        self.call_each("start", names)
 
     def stop(self, *names):
-        with ThreadPoolExecutor(max_workers=4) as pool:
-            list(pool.map(lambda name: self.call("stop", name), names))
+        self.call_each("stop", names)
+
+    def call_each(self, command, names):
+        pool = ThreadPoolExecutor(max_workers=4)
+        try:
+            list(pool.map(lambda name: self.call(command, name), names))
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def port(self, name):
         with open(os.path.join(self.dir, "ports")) as f:

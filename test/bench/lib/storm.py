@@ -57,11 +57,9 @@ class Probe:
 def run(bench):
     stack, count = bench.stack, bench.options.storm_workers
     names = [f"worker-{i + 1}" for i in range(count)]
-    try:
-        stack.start(*names)
-        storm(bench, [stack.pid(name) for name in names])
-    finally:
-        stack.stop(*names)
+    stack.start(*names)
+    storm(bench, [stack.pid(name) for name in names])
+    stack.stop(*names)
 
 
 def storm(bench, pids):
