@@ -97,11 +97,11 @@ $(B)/test/integration/test_store_%: $(B)/test/integration/test_store_%.o \
 # The load generator links nothing of the daemon.
 $(B)/test/bench/load: $(patsubst %.c,$(B)/%.o,$(wildcard test/bench/*.c))
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs libevent) -lm
-# A handler that costs next to nothing, for measuring those of the kind process.
-$(B)/test/bench/answer/answer: $(B)/test/bench/answer/answer.o
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 $(B)/test/bench/bare/bare: $(B)/test/bench/bare/bare.o
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs libevent)
+BENCH_TOOLS := $(addprefix $(B)/test/bench/,load bare/bare handler/handler spawn/spawn)
+$(B)/test/bench/handler/handler $(B)/test/bench/spawn/spawn: %: %.o
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
 $(B)/test/%.o: ALL_CFLAGS += -Itest -Itest/support
 
@@ -123,12 +123,13 @@ chaos: all				## the fault campaign: load, faults, a history, a checker
 # 2,000 connections at twice what the system can do; a backlog of 100,000.
 overload: all $(B)/test/bench/load	## more than it can do: memory, /livez, refusals
 	$(Q)LOAD_GEN=$(abspath $(B)/test/bench/load) test/load/overload
-# N, REPS, ONLY (metrics), KIT and PEERS (others to measure in turn); see the
-# --help of test/bench/run.
-bench: all $(B)/test/bench/load $(B)/test/bench/bare/bare $(B)/test/bench/answer/answer ## measure speed, latency, CPU, memory
-	$(Q)test/bench/run --bin build/taskflowd --load $(B)/test/bench/load \
-		--bare $(B)/test/bench/bare/bare --answer $(B)/test/bench/answer/answer $(if $(N),--n $(N)) $(if $(REPS),--reps $(REPS)) \
-		$(if $(ONLY),--only $(ONLY)) $(if $(KIT),--kit $(KIT)) $(if $(PEERS),--peers $(PEERS))
+# N, REPS, ONLY (metrics), ALL=1 (what takes long, too), KIT and PEERS (others to
+# measure in turn), README=1 (the tables go there); see the --help of test/bench/run.
+bench: all $(BENCH_TOOLS)		## measure speed, latency, CPU, memory; is it what it should be?
+	$(Q)test/bench/run --bin build/taskflowd --tools $(B)/test/bench \
+		$(if $(N),--n $(N)) $(if $(REPS),--reps $(REPS)) $(if $(ALL),--all) \
+		$(if $(ONLY),--only $(ONLY)) $(if $(KIT),--kit $(KIT)) $(if $(PEERS),--peers $(PEERS)) \
+		$(if $(README),--readme README.md)
 soak: all $(B)/test/bench/load		## MINUTES (10) of mixed load: is memory flat?
 	$(Q)LOAD_GEN=$(abspath $(B)/test/bench/load) test/load/soak
 # Times are noisy, instruction counts are not. test/budget/run --top shows what

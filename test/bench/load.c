@@ -155,20 +155,20 @@ static void
 open_all(struct run *r)
 {
 	const struct opts *o = &r->opts;
+	static struct text probe;
 	struct stream *s = &r->main;
 
 	stream_init(s, r->base, o, o->connections);
-	s->ntexts = strcmp(o->priority, "mixed") == 0 ? 2 : 1;
-	text_of_request(&s->texts[0], o, strcmp(o->priority, "low") != 0);
-	text_of_request(&s->texts[1], o, false);
+	s->ntexts = texts_of_requests(&s->texts, o);
 	s->period = o->rate > 0 ? (uint64_t)(1e9 / o->rate) : 0;
 	if (o->count != 0)
 		s->limit = o->count;
 	r->probing = o->probe_path != NULL;
 	if (r->probing) {
 		stream_init(&r->probe, r->base, o, 1);
+		text_of_probe(&probe, o);
+		r->probe.texts = &probe;
 		r->probe.ntexts = 1;
-		text_of_probe(&r->probe.texts[0], o);
 		r->probe.period = o->probe_ms * (SECOND_NS / 1000);
 	}
 	while (!r->main.stopped &&

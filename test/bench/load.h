@@ -32,7 +32,7 @@ struct opts {
 	bool get; /* any request without a body, not a submit */
 	bool wait;
 	const char *token, *queue, *type, *priority;
-	const char *method, *path, *probe_path;
+	const char *method, *path, *paths, *probe_path;
 	unsigned connections, batch, payload_bytes, probe_ms;
 	unsigned long count;
 	double seconds, rate;
@@ -68,7 +68,7 @@ TAILQ_HEAD(conns, conn);
 
 struct stream {
 	struct event_base *base;
-	struct text texts[2]; /* sent in turn */
+	struct text *texts; /* sent in turn */
 	unsigned ntexts;
 	struct conn *conns;
 	unsigned nconns;
@@ -86,7 +86,7 @@ struct stream {
 
 /* opts.c */
 void opts_parse(struct opts *, int argc, char **argv);
-void text_of_request(struct text *, const struct opts *, bool high);
+unsigned texts_of_requests(struct text **, const struct opts *);
 void text_of_probe(struct text *, const struct opts *);
 
 /* conn.c */

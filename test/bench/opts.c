@@ -20,7 +20,7 @@ static const char usage_text[] =
     "  --probe-ms N        ... every N ms (50)\n"
     "submit: --batch K, --payload-bytes N (200), --type T (noop),\n"
     "  --queue Q (default), --priority high|low|mixed (low), --wait\n"
-    "get: --path P, --method M (GET)\n"
+    "get: --path P or --paths FILE (a path a line), --method M (GET)\n"
     "Prints one line of JSON; latencies are from due to answered.\n";
 
 enum {
@@ -40,6 +40,7 @@ enum {
 	OPT_PROBE_MS,
 	OPT_METHOD,
 	OPT_PATH,
+	OPT_PATHS,
 	OPT_HELP
 };
 
@@ -60,6 +61,7 @@ static const struct option options[] = {
 	{ "probe-ms", required_argument, NULL, OPT_PROBE_MS },
 	{ "method", required_argument, NULL, OPT_METHOD },
 	{ "path", required_argument, NULL, OPT_PATH },
+	{ "paths", required_argument, NULL, OPT_PATHS },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ NULL, 0, NULL, 0 },
 };
@@ -167,6 +169,9 @@ set(struct opts *o, int option)
 	case OPT_PATH:
 		o->path = optarg;
 		break;
+	case OPT_PATHS:
+		o->paths = optarg;
+		break;
 	case OPT_HELP:
 		fputs(usage_text, stdout);
 		exit(0);
@@ -196,8 +201,8 @@ opts_parse(struct opts *o, int argc, char **argv)
 		errx(2, "'%s': submit or get", argv[optind]);
 	if (o->ntargets == 0)
 		errx(2, "--url is missing");
-	if (o->get && o->path == NULL)
-		errx(2, "--path is missing");
+	if (o->get && (o->path == NULL) == (o->paths == NULL))
+		errx(2, "one of --path and --paths");
 	if ((o->count != 0) == (o->seconds > 0))
 		errx(2, "one of --count and --seconds");
 	if (strcmp(o->priority, "high") != 0 &&
@@ -304,16 +309,12 @@ text_of_probe(struct text *t, const struct opts *o)
 	text_of_get(t, o, "GET", o->probe_path);
 }
 
-void
-text_of_request(struct text *t, const struct opts *o, bool high)
+static void
+text_of_submit(struct text *t, const struct opts *o, bool high)
 {
 	struct text body;
 	FILE *f;
 
-	if (o->get) {
-		text_of_get(t, o, o->method, o->path);
-		return;
-	}
 	text_of_body(&body, o, high);
 	f = text_open(t);
 	print_head(f, o, "POST", o->batch == 0 ? "/tasks" : "/tasks/batch");
@@ -325,4 +326,48 @@ text_of_request(struct text *t, const struct opts *o, bool high)
 	print(f, "%s", body.at);
 	fclose(f);
 	free(body.at);
+}
+
+static struct text *
+texts_more(struct text **ts, unsigned n)
+{
+	*ts = reallocarray(*ts, n + 1, sizeof(**ts));
+	if (*ts == NULL)
+		err(1, "no memory");
+	return &(*ts)[n];
+}
+
+static unsigned
+texts_of_paths(struct text **ts, const struct opts *o)
+{
+	FILE *f = fopen(o->paths, "r");
+	char path[2048];
+	unsigned n = 0;
+
+	if (f == NULL)
+		err(1, "%s", o->paths);
+	while (fscanf(f, "%2047s", path) == 1)
+		text_of_get(texts_more(ts, n++), o, o->method, path);
+	fclose(f);
+	if (n == 0)
+		errx(1, "%s: no path", o->paths);
+	return n;
+}
+
+/* Those that the requests of the main stream are, in turn; how many. */
+unsigned
+texts_of_requests(struct text **ts, const struct opts *o)
+{
+	*ts = NULL;
+	if (o->paths != NULL)
+		return texts_of_paths(ts, o);
+	if (o->get) {
+		text_of_get(texts_more(ts, 0), o, o->method, o->path);
+		return 1;
+	}
+	text_of_submit(texts_more(ts, 0), o, strcmp(o->priority, "low") != 0);
+	if (strcmp(o->priority, "mixed") != 0)
+		return 1;
+	text_of_submit(texts_more(ts, 1), o, false);
+	return 2;
 }

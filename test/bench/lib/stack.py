@@ -1,20 +1,23 @@
 """A TaskFlow of our own: deploy/local/stack in a folder that goes away, and ways to ask its parts."""
 import json
 import os
+import re
 import shlex
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 import urllib.parse
 import urllib.request
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 STACK = os.path.join(TOP, "deploy/local/stack")
-GROUPS = {"api": ["api-1"], "manager": ["manager-1"], "worker": ["worker-1"], "postgres": ["postgres"],
-          "pgbouncer": ["pgbouncer"], "redis": ["redis-high", "redis-low"]}
+GROUPS = ("api", "manager", "worker", "postgres", "pgbouncer", "redis")
 COMPLETED = 5
+# What conf/ says is for the smallest server; this one has room, as those of the others that are measured.
+PG_SETTINGS = "shared_buffers = 512MB\nmax_wal_size = 4GB\n"
 PASSWORD = "benchmark of taskflow"
 
 
@@ -36,16 +39,17 @@ class Stack:
 
     def up(self):
         conf = os.path.join(self.top, "bench.conf")
-        handler = os.path.join(TOP, "test/bench/mark")
         with open(conf, "w") as f:
-            f.write(self.settings + f"[handler mark]\nkind = process\nconcurrency = 1\n"
-                                    f"command = {shutil.which('python3')} {handler} {self.mark}\n")
+            f.write(self.settings.format(mark=self.mark))
+        pg_conf = os.path.join(self.top, "postgresql.conf")
+        with open(pg_conf, "w") as f:
+            f.write(PG_SETTINGS)
         self.reset_mark()
-        self.call("up", "--conf", conf, "--bin", self.binary, "--roles", "api=1 manager=1 worker=1")
+        self.call("up", "--conf", conf, "--pg-conf", pg_conf, "--bin", self.binary, "--roles", "api=1 manager=1 worker=1")
         words = shlex.split(self.call("env"))
         self.env = dict(word.split("=", 1) for word in words)
         self.url = self.env["TASKFLOW_URL"]
-        self.token = self.make_token()
+        self.user, self.token = self.make_user()
         self.check()
 
     def call(self, command, *words):
@@ -65,6 +69,24 @@ class Stack:
             self.log.close()
             shutil.rmtree(self.top, ignore_errors=True)
 
+    def start(self, *names):
+        """Several at once; each answers when this is over."""
+        self.call_each("start", names)
+
+    def stop(self, *names):
+        self.call_each("stop", names)
+
+    def call_each(self, command, names):
+        pool = ThreadPoolExecutor(max_workers=4)
+        try:
+            list(pool.map(lambda name: self.call(command, name), names))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def port(self, name):
+        with open(os.path.join(self.dir, "ports")) as f:
+            return int(dict(line.split() for line in f)[name])
+
     def pid(self, name):
         try:
             with open(os.path.join(self.dir, "run", name + ".pid")) as f:
@@ -73,42 +95,47 @@ class Stack:
             return None
 
     def groups(self):
-        found = {group: [self.pid(name) for name in names] for group, names in GROUPS.items()}
-        return {group: [p for p in pids if p] for group, pids in found.items() if any(pids)}
+        """What runs: group -> pids."""
+        names = [f[:-4] for f in sorted(os.listdir(os.path.join(self.dir, "run"))) if f.endswith(".pid")]
+        found = {group: [self.pid(name) for name in names if name.split("-")[0] == group] for group in GROUPS}
+        return {group: pids for group, pids in found.items() if pids}
 
     # ---- HTTP ----
 
-    def post(self, path, body, token=None):
-        headers = {"Content-Type": "application/json"}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)
+    def post(self, path, body):
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(request, timeout=20) as answer:
             return json.load(answer)
 
-    def make_token(self):
+    def make_user(self):
         user = {"username": "bench", "email": "bench@example.org", "password": PASSWORD}
         self.post("/users", user)
-        return self.post("/login", {"username": "bench", "password": PASSWORD})["token"]
+        login = self.post("/login", {"username": "bench", "password": PASSWORD})
+        return login["user_id"], login["token"]
 
     # ---- PostgreSQL and Redis ----
 
-    def sql(self, text):
+    def sql(self, text, user="taskflow"):
+        """One statement, without a limit of time."""
         url = urllib.parse.urlsplit(self.env["TASKFLOW_PG_DIRECT_URL"])
-        env = dict(os.environ, PGHOST=url.hostname, PGPORT=str(url.port), PGUSER=url.username,
-                   PGPASSWORD=url.password, PGDATABASE=url.path[1:])
+        with open(os.path.join(self.dir, "etc", f"{user}.password")) as f:
+            env = dict(os.environ, PGHOST=url.hostname, PGPORT=str(url.port), PGUSER=user, PGPASSWORD=f.read(),
+                       PGDATABASE=url.path[1:], PGOPTIONS="-c statement_timeout=0")
         done = subprocess.run(["psql", "-XqAt", "-F", " ", "-c", text], env=env, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(done.stderr)
         return done.stdout.strip()
 
-    def redis(self, which, *words):
+    def redis(self, which, *words, feed=None):
         url = urllib.parse.urlsplit(self.env[f"TASKFLOW_REDIS_{which}_URL"])
         env = dict(os.environ, REDISCLI_AUTH=url.password)
-        done = subprocess.run(["redis-cli", "-h", url.hostname, "-p", str(url.port), *words], env=env,
+        done = subprocess.run(["redis-cli", "-h", url.hostname, "-p", str(url.port), *words], env=env, input=feed,
                               capture_output=True, text=True)
         return done.stdout.strip()
+
+    def redis_info(self, which, name):
+        return int(re.search(rf"^{name}:(\d+)", self.redis(which, "INFO", "everything"), re.M)[1])
 
     def check(self):
         """What makes the figures honest: everything is as durable as in production."""
@@ -131,9 +158,14 @@ class Stack:
     def forget_tasks(self):
         """An empty system again, as fast as a new one."""
         self.sql("TRUNCATE taskflow.tasks, taskflow.task_events")
-        self.sql("VACUUM ANALYZE")
+        self.tidy()
         for which in ("HIGH", "LOW"):
             self.redis(which, "DEL", "taskflow:queue:default")
+
+    def tidy(self):
+        """What autovacuum and the checkpointer would do in the next minutes: not while something is measured."""
+        self.sql("VACUUM ANALYZE", user="postgres")
+        self.sql("CHECKPOINT", user="postgres")
 
     def reset_mark(self):
         open(self.mark, "w").close()
