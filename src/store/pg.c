@@ -12,10 +12,16 @@
 #include "pg_private.h"
 
 #define EXPIRY_MS 100
+/* So many calls at once are no crowd: each goes as soon as it can. */
+#define SMALL_CROWD 4
+/* A segment that takes longer than this, and this for each row, is slow. */
+#define SLOW_US 1000
+#define SLOW_ROW_US 20
 
 static void dispatch(struct loop_task *);
 static void dispatch_all(struct loop_task *);
 static void expire(struct loop_timer *);
+static void patience_is_over(struct loop_timer *);
 
 static const char *
 option(const struct pg *pg, const char *keyword)
@@ -54,6 +60,7 @@ pg_open(struct loop *l, struct thread_pool *threads, const struct pg_conf *conf,
 	pg->dispatch.fn = dispatch;
 	pg->dispatch_all.fn = dispatch_all;
 	timer_init(&pg->expiry, l, expire);
+	timer_init(&pg->patience, l, patience_is_over);
 	for (i = 0; i < 2; i++) {
 		TAILQ_INIT(&pg->waiting[i]);
 		TAILQ_INIT(&pg->parts[i]);
@@ -104,6 +111,7 @@ pg_close(struct pg *pg)
 	loop_task_cancel(pg->loop, &pg->dispatch);
 	loop_task_cancel(pg->loop, &pg->dispatch_all);
 	timer_fini(&pg->expiry);
+	timer_fini(&pg->patience);
 	PQconninfoFree(pg->options);
 	free(pg->application_name);
 	free(pg->conns);
@@ -375,17 +383,36 @@ fill_from_queue(struct pg *pg, struct pg_segment *s)
 }
 
 /*
- * The price of a segment hardly depends on its size, so it pays to wait for
- * company, if company is about to come: as long as the loop has other work, a
- * segment takes half of all calls that there are at once, lately. So a crowd
- * travels in two halves, of which one is served while the other one gathers,
- * and one call alone goes at once.
+ * When does a segment go? One call alone at once. But the price of a segment
+ * hardly depends on its size, and two at a time are in each other's way, so a
+ * crowd travels together: while one segment is on its way the next one gathers,
+ * and while the loop has other work it waits for half of all calls that there
+ * are at once, lately. Only where commits are slow, more go meanwhile.
  */
 static bool
-is_worth_it(const struct pg *pg, enum pg_class class)
+is_slow(const struct pg *pg, enum pg_class class, int64_t now)
 {
-	return !TAILQ_EMPTY(&pg->parts[class]) ||
-	    2 * pg->nwaiting[class] >= pg->crowd[class];
+	const struct pg_conn *c;
+	int i;
+
+	for (i = 0; i < pg->nconns; i++) {
+		c = &pg->conns[i];
+		if (c->state == CONN_BUSY && c->segment.class == class &&
+		    now - c->segment.sent_us <
+			SLOW_US + SLOW_ROW_US * (int64_t)c->segment.rows)
+			return false;
+	}
+	return true;
+}
+
+static bool
+may_go(const struct pg *pg, enum pg_class class, bool idle)
+{
+	if (!TAILQ_EMPTY(&pg->parts[class]))
+		return true;
+	if (pg->active[class] > 0 && pg->crowd[class] > SMALL_CROWD)
+		return is_slow(pg, class, clock_mono_us());
+	return idle || 2 * pg->nwaiting[class] >= pg->crowd[class];
 }
 
 static void
@@ -429,6 +456,17 @@ has_work(const struct pg *pg, enum pg_class class)
 	return pg->nwaiting[class] > 0 || !TAILQ_EMPTY(&pg->parts[class]);
 }
 
+/* Until the loop has nothing else to do, or the segment that is on its way
+ * comes back, or proves to be slow. */
+static void
+wait_for_more(struct pg *pg, enum pg_class class)
+{
+	if (pg->active[class] == 0)
+		loop_idle(pg->loop, &pg->dispatch_all);
+	else if (!pg->patience.armed)
+		timer_arm_us(&pg->patience, SLOW_US);
+}
+
 static void
 dispatch_class(struct pg *pg, enum pg_class class, bool idle)
 {
@@ -438,8 +476,8 @@ dispatch_class(struct pg *pg, enum pg_class class, bool idle)
 		conn = idle_conn(pg);
 		if (conn == NULL)
 			return;
-		if (!idle && !is_worth_it(pg, class)) {
-			loop_idle(pg->loop, &pg->dispatch_all);
+		if (!may_go(pg, class, idle)) {
+			wait_for_more(pg, class);
 			return;
 		}
 		send_segment(pg, class, conn);
@@ -460,6 +498,12 @@ static void
 dispatch(struct loop_task *t)
 {
 	dispatch_both(container_of(t, struct pg, dispatch), false);
+}
+
+static void
+patience_is_over(struct loop_timer *t)
+{
+	dispatch_both(container_of(t, struct pg, patience), false);
 }
 
 static void

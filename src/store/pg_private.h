@@ -119,7 +119,7 @@ struct pg {
 	int active[2];	    /* segments in flight, by class */
 	int limit[2];
 	struct loop_task dispatch, dispatch_all;
-	struct loop_timer expiry;
+	struct loop_timer expiry, patience;
 	char last_error[256];
 	int64_t last_segment_us;
 	uint64_t nsegments, ncalls;
