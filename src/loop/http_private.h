@@ -13,6 +13,7 @@
 
 #define HTTP_MAX_NOTES 4
 #define HTTP_ID_MAX 64
+#define JSON_TYPE "application/json"
 
 /* ---- the server ---- */
 enum conn_state {
@@ -116,6 +117,9 @@ void req_init(struct http_req *, struct http *, struct evhttp_request *,
     struct arena *, const struct route_match *);
 void req_split_target(
     const char *target, struct span *ret_path, struct span *ret_query);
+
+/* ---- http_answer.c ---- */
+void answer_init(struct http_req *);
 void req_refuse(struct http_req *, const struct problem *, const char *detail,
     const struct fault *, int retry_after_s);
 /* The one line of a request; path absent: one that evhttp refused. */

@@ -2,7 +2,8 @@
 #define TASKFLOW_STORE_PG_PRIVATE_H
 
 /*
- * What the parts of the PostgreSQL client share: the pool (pg.c), a connection
+ * What the parts of the PostgreSQL client share: the pool (pg.c), what goes
+ * when (pg_dispatch.c), a connection
  * (pg_conn.c), a segment (pg_segment.c), a call and its rows (pg_call.c).
  */
 #include <libpq-fe.h>
@@ -16,6 +17,8 @@
 #define SEGMENT_MAX_GROUPS 8
 /* Calls that may wait for a segment before new ones are refused. */
 #define PG_MAX_WAITING 20000
+/* How often those that wait are asked whether their time is over. */
+#define EXPIRY_MS 100
 
 /* A result that several calls share. */
 struct pg_result {
@@ -125,14 +128,18 @@ struct pg {
 	uint64_t nsegments, ncalls;
 };
 
-/* pg.c */
+/* pg_dispatch.c */
+void pg_dispatch_init(struct pg *);
+void pg_dispatch_fini(struct pg *);
 void pg_dispatch_soon(struct pg *);
+/* It was answered, or its connection is lost. */
+void pg_segment_ended(struct pg *, const struct pg_segment *);
+
+/* pg.c */
 void pg_note_error(struct pg *, const char *text);
 void pg_conn_changed(struct pg *);
 /* Back to the head of their queue, or an answer when their time is over. */
 void pg_requeue(struct pg *, struct call_list *);
-/* It was answered, or its connection is lost. */
-void pg_segment_ended(struct pg *, const struct pg_segment *);
 void pg_push_part(struct pg *, enum pg_class, struct call_list *);
 /* The answer of one call; it is unlinked already. */
 void pg_finish(struct pg_call *, enum err, const char *sqlstate,
