@@ -159,3 +159,25 @@ BEGIN
 	ORDER BY u.ord;
 END
 $$;
+
+-- A user's tasks, newest first; no payloads.
+-- $1 user, $2 status or null, $3 ids below this one, $4 how many
+CREATE FUNCTION taskflow.list_tasks(uuid, int2, uuid, int8)
+RETURNS TABLE (id uuid, type text, queue text, priority int2, status int2,
+	attempt int4, returned int4, max_attempts int4, timeout_ms int8,
+	created_at timestamptz, scheduled_at timestamptz, due_at timestamptz,
+	queued_at timestamptz, started_at timestamptz, finished_at timestamptz, worker uuid,
+	error text, traceparent text)
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan
+	SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
+	SELECT t.id, t.type, t.queue, t.priority, t.status, t.attempt, t.returned,
+		t.max_attempts, t.timeout_ms, t.created_at, t.scheduled_at, t.due_at,
+		t.queued_at, t.started_at, t.finished_at, t.worker, t.error, t.traceparent
+	FROM taskflow.tasks t
+	WHERE t.user_id = $1 AND t.id < $3 AND ($2 IS NULL OR t.status = $2)
+	ORDER BY t.id DESC LIMIT $4;
+END
+$$;
