@@ -462,7 +462,7 @@ child_input(struct child *c)
 {
 	if (c->in_watch.fd < 0 || c->in_closing)
 		return NULL;
-	loop_soon(c->loop, &c->send);
+	loop_late(c->loop, &c->send);
 	return &c->in;
 }
 

@@ -54,13 +54,14 @@ route_log(int severity, const char *text)
 		log_debug("loop", "libevent", KV_STR("text", text));
 }
 
-/* Lines of the log go out together, at the end of the turn. */
+/* Lines of the log go out together, when nothing is more urgent (run_tick sees
+ * to it that this comes). */
 static void
 want_log(void *arg)
 {
 	struct loop *l = arg;
 
-	loop_late(l, &l->log);
+	loop_idle(l, &l->log);
 }
 
 static void
@@ -167,6 +168,7 @@ run_tick(struct loop_timer *t)
 	int64_t late = now - l->tick_due_us;
 
 	l->turns++;
+	log_flush();
 	if (late > l->worst_lag_us)
 		l->worst_lag_us = late;
 	l->tick_due_us = now + TICK_US;
