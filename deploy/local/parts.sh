@@ -40,16 +40,18 @@ ended() { ! alive "$1"; }
 
 # launch NAME COMMAND...: in the background, in a session of its own, with its pid in run/NAME.pid.
 launch() {
-    local name=$1 pid fd as=()
+    local name=$1 pid fd as=() env=("STACK_OF_TASKFLOW=$D")
     shift
     [[ $name != @(postgres|pgbouncer) ]] || as=("${AS_POSTGRES[@]}")
+    # A turn of the loop serves hundreds of requests: malloc shall keep as many blocks of a size ready.
+    ! is_instance "$name" || env+=("GLIBC_TUNABLES=${GLIBC_TUNABLES:-glibc.malloc.tcache_count=127}")
     (
         for fd in /proc/"$BASHPID"/fd/*; do     # a pipe of the caller must not stay open for years
             fd=${fd##*/}
             ((fd < 3 || fd == 255)) || exec {fd}>&-
         done
         cd "$D" || exit
-        exec setsid env --default-signal "STACK_OF_TASKFLOW=$D" "${as[@]}" "$@" </dev/null >>"$D/log/$name.log" 2>&1
+        exec setsid env --default-signal "${env[@]}" "${as[@]}" "$@" </dev/null >>"$D/log/$name.log" 2>&1
     ) &
     pid=$!
     identity "$pid" >"$D/run/$name.start" || printf 'ended\n' >"$D/run/$name.start"

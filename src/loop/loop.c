@@ -71,6 +71,24 @@ write_log(struct loop_task *t)
 	log_flush();
 }
 
+/* What changes about a descriptor within a turn is told to the kernel once. */
+static struct event_base *
+open_base(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base;
+
+	if (config == NULL ||
+	    event_config_set_flag(
+		config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) != 0)
+		abort();
+	base = event_base_new_with_config(config);
+	event_config_free(config);
+	if (base == NULL || event_base_priority_init(base, PRIORITIES) != 0)
+		abort();
+	return base;
+}
+
 struct loop *
 loop_open(void)
 {
@@ -81,10 +99,7 @@ loop_open(void)
 	 * cache of the thread. */
 	event_set_mem_functions(malloc, realloc, free);
 	signal(SIGPIPE, SIG_IGN);
-	l->base = event_base_new();
-	if (l->base == NULL ||
-	    event_base_priority_init(l->base, PRIORITIES) != 0)
-		abort();
+	l->base = open_base();
 	TAILQ_INIT(&l->soon);
 	TAILQ_INIT(&l->late);
 	TAILQ_INIT(&l->idle);
