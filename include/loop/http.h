@@ -30,10 +30,15 @@ struct http_flow {
 	void		*ctx;	/* as given to http_listen */
 };
 
+struct route_doc;
+
 struct route {
-	enum http_method       method;
-	const char	      *path;	/* "/tasks/{id}/events" */
-	const struct flow_def *flow;
+	enum http_method	method;
+	const char	       *path;	/* "/tasks/{id}/events" */
+	const struct flow_def  *flow;
+	/* What the server itself does not look at. */
+	unsigned		scope;	/* what a caller needs, in the role's numbers */
+	const struct route_doc *doc;
 };
 
 struct http_conf {

@@ -19,6 +19,16 @@ bool users_inserted(const struct pg_call *, int64_t *ret_created_us);
 struct pg_call *users_find(struct pg *, const char *login);
 void users_row(const struct pg_call *, int row, struct user_row *ret);
 
+/* What a caller may do; a route needs one of them (struct route). A token of a
+ * login has all but SCOPE_ADMIN, which only administrators have. */
+enum scope {
+	SCOPE_NONE = 0,		/* anybody */
+	SCOPE_TASKS_READ = 1,	/* "tasks:read" */
+	SCOPE_TASKS_WRITE = 2,	/* "tasks:write" */
+	SCOPE_KEYS = 4,		/* "keys": API keys and the own account */
+	SCOPE_ADMIN = 8		/* "admin" */
+};
+
 /* Who asks. */
 struct caller {
 	struct id user_id;

@@ -37,9 +37,9 @@ const struct flow_def readyz_flow = {
 };
 
 const struct route ops_routes[] = {
-	{ HTTP_GET, "/livez", &livez_flow },
-	{ HTTP_GET, "/readyz", &readyz_flow },
-	{ HTTP_GET, "/status", &status_flow },
+	{ HTTP_GET, "/livez", &livez_flow, 0, NULL },
+	{ HTTP_GET, "/readyz", &readyz_flow, 0, NULL },
+	{ HTTP_GET, "/status", &status_flow, 0, NULL },
 };
 const size_t ops_nroutes = NELEM(ops_routes);
 

@@ -39,9 +39,9 @@ add_header(struct evkeyvalq *q, struct evkeyval *kv, char *line)
 }
 
 static const struct route routes[] = {
-	{ HTTP_GET, "/tasks/{id}", NULL },
-	{ HTTP_GET, "/tasks/me", NULL },
-	{ HTTP_POST, "/tasks/{id}/{verb}", NULL },
+	{ HTTP_GET, "/tasks/{id}", NULL, 0, NULL },
+	{ HTTP_GET, "/tasks/me", NULL, 0, NULL },
+	{ HTTP_POST, "/tasks/{id}/{verb}", NULL, 0, NULL },
 };
 
 /* Every parameter of every path that passed must decode to a string of just

@@ -9,17 +9,18 @@
 
 /* A constant, since requests may still come in while the role is closed. */
 static const struct route routes[] = {
-	{ HTTP_POST, "/users", &register_flow },
-	{ HTTP_POST, "/login", &login_flow },
-	{ HTTP_POST, "/tasks", &submit_flow },
-	{ HTTP_POST, "/tasks/batch", &batch_flow },
-	{ HTTP_GET, "/tasks", &list_flow },
-	{ HTTP_GET, "/tasks/{id}", &show_flow },
-	{ HTTP_GET, "/tasks/{id}/events", &events_flow },
+	{ HTTP_POST, "/users", &register_flow, SCOPE_NONE, NULL },
+	{ HTTP_POST, "/login", &login_flow, SCOPE_NONE, NULL },
+	{ HTTP_POST, "/tasks", &submit_flow, SCOPE_TASKS_WRITE, NULL },
+	{ HTTP_POST, "/tasks/batch", &batch_flow, SCOPE_TASKS_WRITE, NULL },
+	{ HTTP_GET, "/tasks", &list_flow, SCOPE_TASKS_READ, NULL },
+	{ HTTP_GET, "/tasks/{id}", &show_flow, SCOPE_TASKS_READ, NULL },
+	{ HTTP_GET, "/tasks/{id}/events", &events_flow, SCOPE_TASKS_READ,
+	    NULL },
 	/* What every role serves. */
-	{ HTTP_GET, "/livez", &livez_flow },
-	{ HTTP_GET, "/readyz", &readyz_flow },
-	{ HTTP_GET, "/status", &status_flow },
+	{ HTTP_GET, "/livez", &livez_flow, SCOPE_NONE, NULL },
+	{ HTTP_GET, "/readyz", &readyz_flow, SCOPE_NONE, NULL },
+	{ HTTP_GET, "/status", &status_flow, SCOPE_NONE, NULL },
 };
 
 struct api {

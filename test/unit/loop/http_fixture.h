@@ -209,21 +209,21 @@ TEST_FLOW(flow_mute, "mute", begin_steps, end_mute);
 TEST_FLOW(flow_admin, "admin", begin_steps, end_name);
 
 static const struct route api_routes[] = {
-	{ HTTP_POST, "/echo", &flow_echo },
-	{ HTTP_GET, "/wait", &flow_wait_def },
-	{ HTTP_GET, "/wait/{id}", &flow_wait_def },
-	{ HTTP_GET, "/tasks/{id}", &flow_show },
-	{ HTTP_DELETE, "/tasks/{id}", &flow_delete },
-	{ HTTP_GET, "/tasks/me", &flow_me },
-	{ HTTP_GET, "/query", &flow_query },
-	{ HTTP_GET, "/fail/{id}", &flow_fail },
-	{ HTTP_POST, "/json", &flow_json },
-	{ HTTP_GET, "/large", &flow_large },
-	{ HTTP_GET, "/livez", &flow_show },
-	{ HTTP_PUT, "/mute", &flow_mute },
+	{ HTTP_POST, "/echo", &flow_echo, 0, NULL },
+	{ HTTP_GET, "/wait", &flow_wait_def, 0, NULL },
+	{ HTTP_GET, "/wait/{id}", &flow_wait_def, 0, NULL },
+	{ HTTP_GET, "/tasks/{id}", &flow_show, 0, NULL },
+	{ HTTP_DELETE, "/tasks/{id}", &flow_delete, 0, NULL },
+	{ HTTP_GET, "/tasks/me", &flow_me, 0, NULL },
+	{ HTTP_GET, "/query", &flow_query, 0, NULL },
+	{ HTTP_GET, "/fail/{id}", &flow_fail, 0, NULL },
+	{ HTTP_POST, "/json", &flow_json, 0, NULL },
+	{ HTTP_GET, "/large", &flow_large, 0, NULL },
+	{ HTTP_GET, "/livez", &flow_show, 0, NULL },
+	{ HTTP_PUT, "/mute", &flow_mute, 0, NULL },
 };
 static const struct route admin_routes[] = {
-	{ HTTP_GET, "/metrics", &flow_admin },
+	{ HTTP_GET, "/metrics", &flow_admin, 0, NULL },
 };
 
 /* ---- the server ---- */

@@ -8,16 +8,16 @@
 #include "../../../src/loop/http_rules.h"
 
 static const struct route routes[] = {
-	{ HTTP_GET, "/", NULL },
-	{ HTTP_GET, "/tasks/{id}", NULL },
-	{ HTTP_DELETE, "/tasks/{id}", NULL },
-	{ HTTP_GET, "/tasks/{id}/events", NULL },
-	{ HTTP_POST, "/tasks/{id}/{verb}", NULL },
-	{ HTTP_POST, "/tasks/{id}/cancel", NULL },
-	{ HTTP_POST, "/tasks", NULL },
-	{ HTTP_GET, "/tasks", NULL },
-	{ HTTP_POST, "/tasks/batch", NULL },
-	{ HTTP_GET, "/users/me", NULL },
+	{ HTTP_GET, "/", NULL, 0, NULL },
+	{ HTTP_GET, "/tasks/{id}", NULL, 0, NULL },
+	{ HTTP_DELETE, "/tasks/{id}", NULL, 0, NULL },
+	{ HTTP_GET, "/tasks/{id}/events", NULL, 0, NULL },
+	{ HTTP_POST, "/tasks/{id}/{verb}", NULL, 0, NULL },
+	{ HTTP_POST, "/tasks/{id}/cancel", NULL, 0, NULL },
+	{ HTTP_POST, "/tasks", NULL, 0, NULL },
+	{ HTTP_GET, "/tasks", NULL, 0, NULL },
+	{ HTTP_POST, "/tasks/batch", NULL, 0, NULL },
+	{ HTTP_GET, "/users/me", NULL, 0, NULL },
 };
 
 static const struct lookup {
