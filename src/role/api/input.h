@@ -11,10 +11,17 @@
 struct input_member {
 	const char *name;
 	const char *allowed; /* goes on after "allowed is" */
+	const char *schema; /* the same for programs: JSON Schema */
 	/* Is the value allowed? Then it is put into *to. */
 	bool (*take)(void *to, const struct jsn_value *, struct arena *);
 	bool required;
 	bool secret; /* a fault does not show it */
+};
+
+/* A table of them, for who only reads it. */
+struct input_table {
+	const struct input_member *members;
+	size_t n;
 };
 
 /* The body is such an object: ERR_INVALID if it is not JSON or no object,

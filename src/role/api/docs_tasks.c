@@ -1,0 +1,143 @@
+/* What is said about the routes of tasks. */
+#include "draft.h"
+#include "drafts.h"
+#include "doc.h"
+
+#define LAST_PARAM { NULL, NULL, NULL }
+#define LAST_ANSWER { 0, NULL, NULL, NULL, NULL }
+#define PREFER                                                          \
+	{ "Prefer", "{\"type\":\"string\",\"example\":\"wait=10\"}",    \
+	    "wait=N: the answer comes when the task is final, or after " \
+	    "N seconds (RFC 7240)." }
+#define PREFER_APPLIED                                            \
+	{ "Preference-Applied", S_STR, "The wait that was granted." }
+#define LOCATION { "Location", S_STR, "The path of the task." }
+
+static const enum err needs_servers[] = { ERR_UNAVAILABLE, OK };
+
+/* ---- POST /tasks ---- */
+static const struct doc_param submit_headers[] = {
+	PREFER,
+	{ "traceparent", S_STR,
+	    "W3C Trace Context: stored, and given to the handler." },
+	LAST_PARAM,
+};
+static const struct doc_param submitted_headers[] = {
+	LOCATION,
+	PREFER_APPLIED,
+	LAST_PARAM,
+};
+static const struct doc_answer submit_answers[] = {
+	{ 201, "The task is committed.", S_REF("Task"), NULL,
+	    submitted_headers },
+	{ 202, "It is committed, and was not final when the wait was over.",
+	    S_REF("Task"), NULL, submitted_headers },
+	LAST_ANSWER,
+};
+
+const struct route_doc submit_doc = {
+	.id = "submitTask",
+	.tag = "tasks",
+	.summary = "Submit a task",
+	.text = "The answer comes after the commit: what was accepted is not "
+		"lost.",
+	.body = &draft_input,
+	.example = "{\"type\":\"echo\",\"payload\":{\"n\":1}}",
+	.headers = submit_headers,
+	.answers = submit_answers,
+	.errors = needs_servers,
+};
+
+/* ---- POST /tasks/batch ---- */
+static const struct doc_param batch_headers[] = {
+	{ "traceparent", S_STR, "For all of them." },
+	LAST_PARAM,
+};
+static const struct doc_answer batch_answers[] = {
+	{ 200, "Some are accepted, some are refused.", S_REF("Batch"), NULL,
+	    NULL },
+	{ 201, "All are accepted.", S_REF("Batch"), NULL, NULL },
+	LAST_ANSWER,
+};
+
+const struct route_doc batch_doc = {
+	.id = "submitTasks",
+	.tag = "tasks",
+	.summary = "Submit up to 1000 tasks",
+	.text = "Each is accepted or refused for itself. 422 with the same "
+		"body if all are refused.",
+	.body = &drafts_input,
+	.example = "{\"tasks\":[{\"type\":\"echo\",\"payload\":1}]}",
+	.headers = batch_headers,
+	.answers = batch_answers,
+	.errors = needs_servers,
+};
+
+/* ---- GET /tasks ---- */
+static const struct doc_param page_headers[] = {
+	{ "Link", S_STR, "rel=\"next\": the next page (RFC 8288)." },
+	LAST_PARAM,
+};
+static const struct doc_answer list_answers[] = {
+	{ 200, "A page, newest first.", S_REF("TaskPage"), NULL,
+	    page_headers },
+	LAST_ANSWER,
+};
+
+const struct route_doc list_doc = {
+	.id = "listTasks",
+	.tag = "tasks",
+	.summary = "Your tasks, newest first",
+	.query = list_params,
+	.answers = list_answers,
+	.errors = needs_servers,
+};
+
+/* ---- GET /tasks/{id} ---- */
+static const struct doc_param show_headers[] = {
+	PREFER,
+	{ "If-None-Match", S_STR, "The ETag of an earlier answer." },
+	LAST_PARAM,
+};
+static const struct doc_param shown_headers[] = {
+	{ "ETag", S_STR, "Changes with the task." },
+	PREFER_APPLIED,
+	LAST_PARAM,
+};
+static const struct doc_param unchanged_headers[] = {
+	{ "ETag", S_STR, "The same as before." },
+	LAST_PARAM,
+};
+static const struct doc_answer show_answers[] = {
+	{ 200, "The task as it is.", S_REF("Task"), NULL, shown_headers },
+	{ 304, "It is as it was.", NULL, NULL, unchanged_headers },
+	LAST_ANSWER,
+};
+
+const struct route_doc show_doc = {
+	.id = "getTask",
+	.tag = "tasks",
+	.summary = "One task, with payload and result",
+	.headers = show_headers,
+	.answers = show_answers,
+	.errors = needs_servers,
+};
+
+/* ---- GET /tasks/{id}/events ---- */
+static const struct doc_param events_query[] = {
+	{ "after", S_INT, "Only events with a seq above this one." },
+	LAST_PARAM,
+};
+static const struct doc_answer events_answers[] = {
+	{ 200, "The events.", S_REF("Events"), NULL, NULL },
+	LAST_ANSWER,
+};
+
+const struct route_doc events_doc = {
+	.id = "listEvents",
+	.tag = "tasks",
+	.summary = "What happened to a task",
+	.query = events_query,
+	.answers = events_answers,
+	.errors = needs_servers,
+};

@@ -1,0 +1,301 @@
+/*
+ * GET /openapi.json: the API as programs read it, OpenAPI 3.1.
+ *
+ * It is made from the tables that serve: methods, paths and scopes from the
+ * routes, errors from the steps of their flows, bodies from the tables that
+ * check them. What those cannot say stands beside each route (doc.h).
+ */
+#include <stdio.h>
+
+#include "api.h"
+#include "call.h"
+#include "doc.h"
+#include "openapi_private.h"
+
+#define DOCUMENT_MAX (512 * 1024)
+
+/* ---- what steps add to the flow that has them ---- */
+static const struct {
+	flow_step *step;
+	enum err err[3]; /* ends with OK */
+} step_errors[] = {
+	{ api_authenticate, { ERR_UNAUTHORIZED, ERR_FORBIDDEN } },
+};
+
+static bool
+has_step(const struct flow_def *flow, const flow_step *run)
+{
+	for (const struct step *s = flow->steps; s->name != NULL; s++)
+		if (s->run == run)
+			return true;
+	return false;
+}
+
+/* The errors of a route, as a set of bits. Every request may meet a guard, a
+ * queue that is full and an end of the process. */
+static unsigned
+errors_of(const struct route *r)
+{
+	const struct route_doc *d = r->doc;
+	unsigned set = 1U << ERR_INVALID | 1U << ERR_OVERLOADED;
+
+	for (size_t i = 0; i < NELEM(step_errors); i++)
+		if (has_step(r->flow, step_errors[i].step))
+			for (const enum err *e = step_errors[i].err; *e != OK;
+			    e++)
+				set |= 1U << *e;
+	if (d->body != NULL)
+		set |= 1U << ERR_UNPROCESSABLE | 1U << ERR_MEDIA_TYPE |
+		    1U << ERR_TOO_LARGE | 1U << ERR_LENGTH_REQUIRED;
+	if (d->query != NULL)
+		set |= 1U << ERR_UNPROCESSABLE;
+	if (strstr(r->path, "{id}") != NULL)
+		set |= 1U << ERR_NOT_FOUND;
+	for (const enum err *e = d->errors; e != NULL && *e != OK; e++)
+		set |= 1U << *e;
+	return set;
+}
+
+/* ---- one operation ---- */
+static const struct {
+	const char *name, *schema, *text;
+} path_params[] = {
+	{ "id", S_ID, "Which one." },
+	{ "queue", S_NAME, "The name of a queue." },
+};
+
+static void
+write_path_params(struct jsn_w *w, const char *path)
+{
+	char braced[32];
+
+	for (size_t i = 0; i < NELEM(path_params); i++) {
+		snprintf(braced, sizeof(braced), "{%s}", path_params[i].name);
+		if (strstr(path, braced) == NULL)
+			continue;
+		jsn_w_open(w, '{');
+		oa_str(w, "name", path_params[i].name);
+		oa_str(w, "in", "path");
+		oa_raw(w, "required", "true");
+		oa_str(w, "description", path_params[i].text);
+		oa_raw(w, "schema", path_params[i].schema);
+		jsn_w_close(w, '}');
+	}
+}
+
+static void
+write_params(struct jsn_w *w, const char *in, const struct doc_param *p)
+{
+	for (; p != NULL && p->name != NULL; p++) {
+		jsn_w_open(w, '{');
+		oa_str(w, "name", p->name);
+		oa_str(w, "in", in);
+		oa_str(w, "description", p->text);
+		oa_raw(w, "schema", p->schema);
+		jsn_w_close(w, '}');
+	}
+}
+
+static void
+write_security(struct jsn_w *w, unsigned scope)
+{
+	static const char *const schemes[] = { "bearer", "apiKey" };
+
+	jsn_w_key(w, "security");
+	jsn_w_open(w, '[');
+	for (size_t i = 0; i < NELEM(schemes) && scope != SCOPE_NONE; i++) {
+		jsn_w_open(w, '{');
+		jsn_w_key(w, schemes[i]);
+		jsn_w_open(w, '[');
+		jsn_w_strz(w, scope_name(scope));
+		jsn_w_close(w, ']');
+		jsn_w_close(w, '}');
+	}
+	jsn_w_close(w, ']');
+}
+
+static void
+write_input(struct jsn_w *w, const struct input_table *t)
+{
+	jsn_w_open(w, '{');
+	oa_str(w, "type", "object");
+	oa_raw(w, "additionalProperties", "false");
+	oa_object(w, "properties");
+	for (size_t i = 0; i < t->n; i++) {
+		jsn_w_key(w, t->members[i].name);
+		oa_schema(w, t->members[i].schema, t->members[i].allowed);
+	}
+	jsn_w_close(w, '}');
+	jsn_w_key(w, "required");
+	jsn_w_open(w, '[');
+	for (size_t i = 0; i < t->n; i++)
+		if (t->members[i].required)
+			jsn_w_strz(w, t->members[i].name);
+	jsn_w_close(w, ']');
+	jsn_w_close(w, '}');
+}
+
+static void
+write_body(struct jsn_w *w, const struct route_doc *d)
+{
+	oa_object(w, "requestBody");
+	oa_raw(w, "required", d->body_optional ? "false" : "true");
+	oa_object(w, "content");
+	oa_object(w, "application/json");
+	jsn_w_key(w, "schema");
+	write_input(w, d->body);
+	if (d->example != NULL)
+		oa_raw(w, "example", d->example);
+	jsn_w_close(w, '}');
+	jsn_w_close(w, '}');
+	jsn_w_close(w, '}');
+}
+
+static void
+write_answer(struct jsn_w *w, const struct doc_answer *a)
+{
+	char status[8];
+
+	snprintf(status, sizeof(status), "%d", a->status);
+	oa_object(w, status);
+	oa_str(w, "description", a->text);
+	oa_headers(w, a->headers);
+	if (a->schema != NULL || a->media != NULL) {
+		oa_object(w, "content");
+		oa_object(w,
+		    a->media != NULL ? a->media : "application/json");
+		oa_raw(w, "schema", a->schema != NULL ? a->schema : S_STR);
+		jsn_w_close(w, '}');
+		jsn_w_close(w, '}');
+	}
+	jsn_w_close(w, '}');
+}
+
+static void
+write_responses(struct jsn_w *w, const struct route *r)
+{
+	unsigned set = errors_of(r);
+	char status[8];
+	int last = 0;
+
+	oa_object(w, "responses");
+	for (const struct doc_answer *a = r->doc->answers; a->status != 0; a++)
+		write_answer(w, a);
+	/* By number; several errors may share a status. */
+	for (int want = 400; want < 600; want++)
+		for (int e = OK + 1; e < ERR_MAX; e++) {
+			if (!(set & 1U << e) || want == last ||
+			    problem_status((enum err)e) != want)
+				continue;
+			snprintf(status, sizeof(status), "%d", last = want);
+			jsn_w_key(w, status);
+			oa_ref(w, "responses", status);
+		}
+	jsn_w_key(w, "default");
+	oa_ref(w, "responses", "default");
+	jsn_w_close(w, '}');
+}
+
+static void
+write_operation(struct jsn_w *w, const struct route *r)
+{
+	static const char *const methods[] = { [HTTP_GET] = "get",
+		[HTTP_POST] = "post",
+		[HTTP_PUT] = "put",
+		[HTTP_PATCH] = "patch",
+		[HTTP_DELETE] = "delete" };
+	const struct route_doc *d = r->doc;
+
+	oa_object(w, methods[r->method]);
+	oa_str(w, "operationId", d->id);
+	oa_str(w, "summary", d->summary);
+	if (d->text != NULL)
+		oa_str(w, "description", d->text);
+	jsn_w_key(w, "tags");
+	jsn_w_open(w, '[');
+	jsn_w_strz(w, d->tag);
+	jsn_w_close(w, ']');
+	write_security(w, r->scope);
+	jsn_w_key(w, "parameters");
+	jsn_w_open(w, '[');
+	write_path_params(w, r->path);
+	write_params(w, "query", d->query);
+	write_params(w, "header", d->headers);
+	jsn_w_close(w, ']');
+	if (d->body != NULL)
+		write_body(w, d);
+	write_responses(w, r);
+	jsn_w_close(w, '}');
+}
+
+/* Each path once, with all of its methods. */
+static void
+write_paths(struct jsn_w *w, const struct route *routes, size_t n)
+{
+	bool seen;
+
+	oa_object(w, "paths");
+	for (size_t i = 0; i < n; i++) {
+		seen = false;
+		for (size_t k = 0; k < i; k++)
+			seen |= strcmp(routes[k].path, routes[i].path) == 0;
+		if (seen)
+			continue;
+		oa_object(w, routes[i].path);
+		for (size_t k = i; k < n; k++)
+			if (strcmp(routes[k].path, routes[i].path) == 0)
+				write_operation(w, &routes[k]);
+		jsn_w_close(w, '}');
+	}
+	jsn_w_close(w, '}');
+}
+
+void
+openapi_write(struct buf *b, const struct route *routes, size_t n)
+{
+	struct jsn_w w;
+
+	jsn_w_init(&w, b);
+	jsn_w_open(&w, '{');
+	oa_str(&w, "openapi", "3.1.0");
+	oa_object(&w, "info");
+	oa_str(&w, "title", "TaskFlow");
+	oa_str(&w, "version", TASKFLOW_VERSION);
+	oa_str(&w, "summary", "A task queue: what was accepted is done.");
+	oa_raw(&w, "license", "{\"name\":\"MIT\",\"identifier\":\"MIT\"}");
+	jsn_w_close(&w, '}');
+	oa_raw(&w, "servers", "[{\"url\":\"/\"}]");
+	write_paths(&w, routes, n);
+	oa_components(&w);
+	jsn_w_close(&w, '}');
+}
+
+/* ---- the endpoint ---- */
+static void openapi_end(struct flow *, enum err);
+
+static const struct step openapi_steps[] = {
+	STEP_LAST,
+};
+
+const struct flow_def openapi_flow = {
+	.name = "openapi",
+	.size = sizeof(struct api_call),
+	.steps = openapi_steps,
+	.end = openapi_end,
+};
+
+/* Made anew each time: some 60 kB, asked for by people and generators. */
+static void
+openapi_end(struct flow *f, enum err err)
+{
+	struct api_call *c = (struct api_call *)f;
+	struct buf body;
+
+	if (err != OK) {
+		api_refuse(c, err);
+		return;
+	}
+	buf_init(&body, DOCUMENT_MAX);
+	openapi_write(&body, api_routes, api_nroutes);
+	api_reply(c, 200, &body);
+}

@@ -1,0 +1,183 @@
+/* What the operations of /openapi.json share: small parts, schemas, problems,
+ * headers and ways to say who asks. */
+#include <stdio.h>
+
+#include "doc.h"
+#include "openapi_private.h"
+
+/* ---- small parts ---- */
+void
+oa_str(struct jsn_w *w, const char *name, const char *value)
+{
+	jsn_w_key(w, name);
+	jsn_w_strz(w, value);
+}
+
+void
+oa_raw(struct jsn_w *w, const char *name, const char *json)
+{
+	jsn_w_key(w, name);
+	jsn_w_raw(w, span_of(json));
+}
+
+void
+oa_object(struct jsn_w *w, const char *name)
+{
+	jsn_w_key(w, name);
+	jsn_w_open(w, '{');
+}
+
+void
+oa_ref(struct jsn_w *w, const char *kind, const char *name)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "#/components/%s/%s", kind, name);
+	jsn_w_open(w, '{');
+	oa_str(w, "$ref", text);
+	jsn_w_close(w, '}');
+}
+
+/* A schema with a sentence: the sentence goes beside its other members. */
+void
+oa_schema(struct jsn_w *w, const char *schema, const char *text)
+{
+	struct span s = span_of(schema);
+
+	if (text == NULL || s.len < 3 || s.p[0] != '{') {
+		jsn_w_raw(w, s);
+		return;
+	}
+	jsn_w_open(w, '{');
+	oa_str(w, "description", text);
+	jsn_w_raw(w, (struct span){ s.p + 1, s.len - 2 });
+	jsn_w_close(w, '}');
+}
+
+void
+oa_headers(struct jsn_w *w, const struct doc_param *p)
+{
+	oa_object(w, "headers");
+	oa_object(w, "X-Request-Id");
+	oa_str(w, "$ref", "#/components/headers/X-Request-Id");
+	jsn_w_close(w, '}');
+	for (; p != NULL && p->name != NULL; p++) {
+		oa_object(w, p->name);
+		oa_str(w, "description", p->text);
+		oa_raw(w, "schema", p->schema);
+		jsn_w_close(w, '}');
+	}
+	jsn_w_close(w, '}');
+}
+
+/* ---- what they share ---- */
+static void
+write_schema(struct jsn_w *w, const struct doc_schema *s)
+{
+	const struct doc_member *m;
+
+	oa_object(w, s->name);
+	oa_str(w, "type", "object");
+	oa_object(w, "properties");
+	for (m = s->members; m->name != NULL; m++) {
+		jsn_w_key(w, m->name);
+		oa_schema(w, m->schema, m->text);
+	}
+	jsn_w_close(w, '}');
+	jsn_w_key(w, "required");
+	jsn_w_open(w, '[');
+	for (m = s->members; m->name != NULL; m++)
+		if (!m->optional)
+			jsn_w_strz(w, m->name);
+	jsn_w_close(w, ']');
+	jsn_w_close(w, '}');
+}
+
+/* What the errors of a status say, and their names. */
+static void
+describe_status(struct buf *text, int status)
+{
+	for (int e = OK + 1; e < ERR_MAX; e++) {
+		if (problem_status((enum err)e) != status)
+			continue;
+		if (text->len > 0)
+			buf_adds(text, " ");
+		buf_addf(text, "%s (%s).", err_text((enum err)e),
+		    err_name((enum err)e));
+	}
+}
+
+static void
+write_problem(struct jsn_w *w, const char *name, const char *text, bool retry)
+{
+	static const struct doc_param retry_after[] = {
+		{ "Retry-After", "{\"type\":\"integer\",\"minimum\":1}",
+		    "Seconds to wait before the next try." },
+		{ NULL, NULL, NULL },
+	};
+
+	oa_object(w, name);
+	oa_str(w, "description", text);
+	oa_headers(w, retry ? retry_after : NULL);
+	oa_object(w, "content");
+	oa_object(w, "application/problem+json");
+	oa_raw(w, "schema", S_REF("Problem"));
+	jsn_w_close(w, '}');
+	jsn_w_close(w, '}');
+	jsn_w_close(w, '}');
+}
+
+static void
+write_problems(struct jsn_w *w)
+{
+	char status[8];
+	struct buf text;
+
+	oa_object(w, "responses");
+	buf_init(&text, 2048);
+	for (int s = 400; s < 600; s++) {
+		buf_clear(&text);
+		describe_status(&text, s);
+		if (text.len == 0)
+			continue;
+		snprintf(status, sizeof(status), "%d", s);
+		write_problem(w, status, text.data, s == 429 || s == 503);
+	}
+	buf_fini(&text);
+	write_problem(w, "default",
+	    "What the server says of itself, or of a request that it could "
+	    "not read: 400, 405, 408, 411, 413, 414, 417, 431, 500, 501, 503 "
+	    "and 505.",
+	    false);
+	jsn_w_close(w, '}');
+}
+
+void
+oa_components(struct jsn_w *w)
+{
+	oa_object(w, "components");
+	oa_object(w, "schemas");
+	for (const struct doc_schema *s = doc_schemas; s->name != NULL; s++)
+		write_schema(w, s);
+	jsn_w_close(w, '}');
+	write_problems(w);
+	oa_object(w, "headers");
+	oa_object(w, "X-Request-Id");
+	oa_str(w, "description",
+	    "The name of this request in the log, and in the events of the "
+	    "tasks that it changed.");
+	oa_raw(w, "schema", S_STR);
+	jsn_w_close(w, '}');
+	jsn_w_close(w, '}');
+	oa_object(w, "securitySchemes");
+	oa_raw(w, "bearer",
+	    "{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":"
+	    "\"The token of POST /login or of an identity provider, or an API "
+	    "key.\"}");
+	oa_raw(w, "apiKey",
+	    "{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"X-API-Key\","
+	    "\"description\":\"A key of POST /api-keys.\"}");
+	jsn_w_close(w, '}');
+	jsn_w_close(w, '}');
+}
+
