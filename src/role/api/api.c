@@ -3,25 +3,29 @@
 
 #include "announce.h"
 #include "api.h"
+#include "doc.h"
 #include "task/queue.h"
 #include "task/users.h"
 #include "waiters.h"
 
 /* A constant, since requests may still come in while the role is closed. */
-static const struct route routes[] = {
-	{ HTTP_POST, "/users", &register_flow, SCOPE_NONE, NULL },
-	{ HTTP_POST, "/login", &login_flow, SCOPE_NONE, NULL },
-	{ HTTP_POST, "/tasks", &submit_flow, SCOPE_TASKS_WRITE, NULL },
-	{ HTTP_POST, "/tasks/batch", &batch_flow, SCOPE_TASKS_WRITE, NULL },
-	{ HTTP_GET, "/tasks", &list_flow, SCOPE_TASKS_READ, NULL },
-	{ HTTP_GET, "/tasks/{id}", &show_flow, SCOPE_TASKS_READ, NULL },
+const struct route api_routes[] = {
+	{ HTTP_POST, "/users", &register_flow, SCOPE_NONE, &register_doc },
+	{ HTTP_POST, "/login", &login_flow, SCOPE_NONE, &login_doc },
+	{ HTTP_POST, "/tasks", &submit_flow, SCOPE_TASKS_WRITE, &submit_doc },
+	{ HTTP_POST, "/tasks/batch", &batch_flow, SCOPE_TASKS_WRITE,
+	    &batch_doc },
+	{ HTTP_GET, "/tasks", &list_flow, SCOPE_TASKS_READ, &list_doc },
+	{ HTTP_GET, "/tasks/{id}", &show_flow, SCOPE_TASKS_READ, &show_doc },
 	{ HTTP_GET, "/tasks/{id}/events", &events_flow, SCOPE_TASKS_READ,
-	    NULL },
+	    &events_doc },
 	/* What every role serves. */
-	{ HTTP_GET, "/livez", &livez_flow, SCOPE_NONE, NULL },
-	{ HTTP_GET, "/readyz", &readyz_flow, SCOPE_NONE, NULL },
-	{ HTTP_GET, "/status", &status_flow, SCOPE_NONE, NULL },
+	{ HTTP_GET, "/livez", &livez_flow, SCOPE_NONE, &livez_doc },
+	{ HTTP_GET, "/readyz", &readyz_flow, SCOPE_NONE, &readyz_doc },
+	{ HTTP_GET, "/status", &status_flow, SCOPE_NONE, &status_doc },
+	{ HTTP_GET, "/openapi.json", &openapi_flow, SCOPE_NONE, &openapi_doc },
 };
+const size_t api_nroutes = NELEM(api_routes);
 
 struct api {
 	struct app *app;
@@ -73,7 +77,7 @@ start(struct app *app, char *err, size_t err_size)
 {
 	struct api *api;
 
-	if (!http_listen(app->http, app->conf->listen, routes, NELEM(routes),
+	if (!http_listen(app->http, app->conf->listen, api_routes, api_nroutes,
 		app, err, err_size))
 		return NULL;
 	api = xcalloc(1, sizeof(*api));

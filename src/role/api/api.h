@@ -7,6 +7,9 @@
 extern const struct flow_def register_flow, login_flow, submit_flow, batch_flow,
     list_flow, show_flow, events_flow;
 
+extern const struct route api_routes[];
+extern const size_t api_nroutes;
+
 /* What requests share. NULL: the role has stopped. */
 struct waiters *api_waiters(const struct app *);
 struct token_cache *api_tokens(const struct app *);

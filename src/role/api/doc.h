@@ -71,7 +71,11 @@ struct doc_schema {
 };
 extern const struct doc_schema doc_schemas[];
 
-/* The document, whole. version: of the program; it begins with one line. */
+/* What the routes read. */
+extern const struct input_table register_input, login_input;
+extern const struct doc_param list_params[];
+
+/* The document, whole. */
 void openapi_write(struct buf *, const struct route *, size_t n);
 
 /* GET /openapi.json */

@@ -1,7 +1,10 @@
 /* What is said about the routes of accounts. */
 #include "doc.h"
 
-#define LAST_ANSWER { 0, NULL, NULL, NULL, NULL }
+#define LAST_ANSWER                       \
+	{                                 \
+		0, NULL, NULL, NULL, NULL \
+	}
 
 static const enum err register_errors[] = { ERR_FORBIDDEN, ERR_CONFLICT,
 	ERR_UNAVAILABLE, OK };

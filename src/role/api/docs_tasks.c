@@ -3,15 +3,29 @@
 #include "drafts.h"
 #include "doc.h"
 
-#define LAST_PARAM { NULL, NULL, NULL }
-#define LAST_ANSWER { 0, NULL, NULL, NULL, NULL }
-#define PREFER                                                          \
-	{ "Prefer", "{\"type\":\"string\",\"example\":\"wait=10\"}",    \
-	    "wait=N: the answer comes when the task is final, or after " \
-	    "N seconds (RFC 7240)." }
-#define PREFER_APPLIED                                            \
-	{ "Preference-Applied", S_STR, "The wait that was granted." }
-#define LOCATION { "Location", S_STR, "The path of the task." }
+#define LAST_PARAM               \
+	{                        \
+		NULL, NULL, NULL \
+	}
+#define LAST_ANSWER                       \
+	{                                 \
+		0, NULL, NULL, NULL, NULL \
+	}
+#define S_PREFER "{\"type\":\"string\",\"example\":\"wait=10\"}"
+#define PREFER                                                             \
+	{                                                                  \
+		"Prefer", S_PREFER,                                        \
+		    "wait=N: the answer comes when the task is final, or " \
+		    "after N seconds (RFC 7240)."                          \
+	}
+#define PREFER_APPLIED                                                    \
+	{                                                                 \
+		"Preference-Applied", S_STR, "The wait that was granted." \
+	}
+#define LOCATION                                           \
+	{                                                  \
+		"Location", S_STR, "The path of the task." \
+	}
 
 static const enum err needs_servers[] = { ERR_UNAVAILABLE, OK };
 
@@ -79,8 +93,7 @@ static const struct doc_param page_headers[] = {
 	LAST_PARAM,
 };
 static const struct doc_answer list_answers[] = {
-	{ 200, "A page, newest first.", S_REF("TaskPage"), NULL,
-	    page_headers },
+	{ 200, "A page, newest first.", S_REF("TaskPage"), NULL, page_headers },
 	LAST_ANSWER,
 };
 

@@ -1,8 +1,8 @@
 #include <math.h>
 
 #include "base/clock.h"
+#include "doc.h"
 #include "draft.h"
-#include "input.h"
 
 #define A_NAME "a string of 1 to 64 of A-Z a-z 0-9 _ . -"
 
@@ -108,27 +108,43 @@ take_timeout(void *to, const struct jsn_value *v, struct arena *a)
 static const struct input_member members[] = {
 	{ .name = "type",
 	    .allowed = A_NAME,
+	    .schema = S_NAME,
 	    .take = take_type,
 	    .required = true },
-	{ .name = "payload", .allowed = "any JSON", .take = take_payload },
+	{ .name = "payload",
+	    .allowed = "any JSON",
+	    .schema = S_ANY,
+	    .take = take_payload },
 	{ .name = "priority",
 	    .allowed = "\"high\" or \"low\"",
+	    .schema = "{\"type\":\"string\",\"enum\":[\"high\",\"low\"]}",
 	    .take = take_priority },
-	{ .name = "queue", .allowed = A_NAME, .take = take_queue },
+	{ .name = "queue",
+	    .allowed = A_NAME,
+	    .schema = S_NAME,
+	    .take = take_queue },
 	{ .name = "scheduled_at",
 	    .allowed = "a time as RFC 3339 has it, such as "
 		       "\"2026-01-02T03:04:05Z\", up to ten years ahead",
+	    .schema = S_TIME,
 	    .take = take_scheduled_at },
 	{ .name = "delay_seconds",
 	    .allowed = "a number from 0 to 315360000",
+	    .schema = "{\"type\":\"number\",\"minimum\":0,"
+		      "\"maximum\":315360000}",
 	    .take = take_delay },
 	{ .name = "max_attempts",
 	    .allowed = "an integer from 1 to 100",
+	    .schema = "{\"type\":\"integer\",\"minimum\":1,\"maximum\":100}",
 	    .take = take_max_attempts },
 	{ .name = "timeout_seconds",
 	    .allowed = "an integer from 1 to 86400",
+	    .schema = "{\"type\":\"integer\",\"minimum\":1,"
+		      "\"maximum\":86400}",
 	    .take = take_timeout },
 };
+
+const struct input_table draft_input = { members, NELEM(members) };
 
 enum err
 draft_take(const struct jsn_member *m, size_t n, const struct draft_base *base,

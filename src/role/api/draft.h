@@ -22,6 +22,9 @@ struct draft_base {
 	int64_t now_us;
 	struct arena *arena;
 };
+/* Its members. */
+struct input_table;
+extern const struct input_table draft_input;
 /* The same from members that were read already. */
 enum err draft_take(const struct jsn_member *, size_t n,
     const struct draft_base *, struct task_draft *ret, struct fault *);

@@ -1,11 +1,16 @@
 #include "drafts.h"
-#include "input.h"
+
+#include "doc.h"
 
 #define DRAFTS_FIRST 128 /* room at first */
 #define OUTER 2 /* brackets around an item, which may be as deep as alone */
 
 static const struct input_member tasks_member = { .name = "tasks",
-	.allowed = "an array of 1 to 1000 tasks" };
+	.allowed = "an array of 1 to 1000 tasks",
+	.required = true,
+	.schema = "{\"type\":\"array\",\"minItems\":1,\"maxItems\":1000,"
+		  "\"items\":" S_REF("Draft") "}" };
+const struct input_table drafts_input = { &tasks_member, 1 };
 
 struct reading {
 	struct jsn_r *r;

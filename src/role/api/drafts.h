@@ -27,6 +27,8 @@ struct drafts {
 enum err drafts_parse(struct span body, const struct draft_base *,
     struct drafts *ret, struct fault *);
 
+extern const struct input_table drafts_input;
+
 /* In the arena. */
 const struct refusal *refusal_new(
     struct arena *, enum err, const struct fault *);

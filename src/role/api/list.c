@@ -9,6 +9,7 @@
 
 #include "api.h"
 #include "call.h"
+#include "doc.h"
 #include "render.h"
 
 #define LIMIT_DEFAULT 50
@@ -78,6 +79,14 @@ static const struct {
 	{ "cursor", "the next_cursor of another page", take_cursor },
 };
 static const char *const known_params[] = { "status", "limit", "cursor", NULL };
+
+const struct doc_param list_params[] = {
+	{ "status", S_STR, "Only these." },
+	{ "limit", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":200}",
+	    "Of a page; 50 unless told." },
+	{ "cursor", S_STR, "The next_cursor of another page." },
+	{ NULL, NULL, NULL },
+};
 
 static enum err
 parse_param(struct list *l, size_t i)

@@ -9,7 +9,7 @@
 #include "api.h"
 #include "base/clock.h"
 #include "call.h"
-#include "input.h"
+#include "doc.h"
 #include "password.h"
 
 #define LOGIN_MAX 254
@@ -68,15 +68,26 @@ take_password(void *to, const struct jsn_value *v, struct arena *a)
 }
 
 #define A_LOGIN "a string of 1 to 254 bytes without U+0000"
+#define S_LOGIN "{\"type\":\"string\",\"minLength\":1,\"maxLength\":254}"
 static const struct input_member members[] = {
-	{ .name = "email", .allowed = A_LOGIN, .take = take_email },
-	{ .name = "username", .allowed = A_LOGIN, .take = take_username },
+	{ .name = "email",
+	    .allowed = A_LOGIN,
+	    .schema = S_LOGIN,
+	    .take = take_email },
+	{ .name = "username",
+	    .allowed = A_LOGIN,
+	    .schema = S_LOGIN,
+	    .take = take_username },
 	{ .name = "password",
 	    .allowed = "a string of 1 to 511 bytes without U+0000",
+	    .schema = "{\"type\":\"string\",\"minLength\":1,"
+		      "\"maxLength\":511}",
 	    .take = take_password,
 	    .required = true,
 	    .secret = true },
 };
+
+const struct input_table login_input = { members, NELEM(members) };
 
 /* ---- steps ---- */
 static enum flow_next

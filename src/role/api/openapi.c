@@ -23,7 +23,7 @@ static const struct {
 };
 
 static bool
-has_step(const struct flow_def *flow, const flow_step *run)
+has_step(const struct flow_def *flow, flow_step *run)
 {
 	for (const struct step *s = flow->steps; s->name != NULL; s++)
 		if (s->run == run)
@@ -42,7 +42,7 @@ errors_of(const struct route *r)
 	for (size_t i = 0; i < NELEM(step_errors); i++)
 		if (has_step(r->flow, step_errors[i].step))
 			for (const enum err *e = step_errors[i].err; *e != OK;
-			    e++)
+			     e++)
 				set |= 1U << *e;
 	if (d->body != NULL)
 		set |= 1U << ERR_UNPROCESSABLE | 1U << ERR_MEDIA_TYPE |
@@ -96,6 +96,15 @@ write_params(struct jsn_w *w, const char *in, const struct doc_param *p)
 	}
 }
 
+static const char *
+scope_name(unsigned scope)
+{
+	return scope == SCOPE_TASKS_READ ? "tasks:read"
+	    : scope == SCOPE_TASKS_WRITE ? "tasks:write"
+	    : scope == SCOPE_KEYS        ? "keys"
+					 : "admin";
+}
+
 static void
 write_security(struct jsn_w *w, unsigned scope)
 {
@@ -115,27 +124,6 @@ write_security(struct jsn_w *w, unsigned scope)
 }
 
 static void
-write_input(struct jsn_w *w, const struct input_table *t)
-{
-	jsn_w_open(w, '{');
-	oa_str(w, "type", "object");
-	oa_raw(w, "additionalProperties", "false");
-	oa_object(w, "properties");
-	for (size_t i = 0; i < t->n; i++) {
-		jsn_w_key(w, t->members[i].name);
-		oa_schema(w, t->members[i].schema, t->members[i].allowed);
-	}
-	jsn_w_close(w, '}');
-	jsn_w_key(w, "required");
-	jsn_w_open(w, '[');
-	for (size_t i = 0; i < t->n; i++)
-		if (t->members[i].required)
-			jsn_w_strz(w, t->members[i].name);
-	jsn_w_close(w, ']');
-	jsn_w_close(w, '}');
-}
-
-static void
 write_body(struct jsn_w *w, const struct route_doc *d)
 {
 	oa_object(w, "requestBody");
@@ -143,7 +131,7 @@ write_body(struct jsn_w *w, const struct route_doc *d)
 	oa_object(w, "content");
 	oa_object(w, "application/json");
 	jsn_w_key(w, "schema");
-	write_input(w, d->body);
+	oa_input(w, d->body);
 	if (d->example != NULL)
 		oa_raw(w, "example", d->example);
 	jsn_w_close(w, '}');
@@ -162,8 +150,7 @@ write_answer(struct jsn_w *w, const struct doc_answer *a)
 	oa_headers(w, a->headers);
 	if (a->schema != NULL || a->media != NULL) {
 		oa_object(w, "content");
-		oa_object(w,
-		    a->media != NULL ? a->media : "application/json");
+		oa_object(w, a->media != NULL ? a->media : "application/json");
 		oa_raw(w, "schema", a->schema != NULL ? a->schema : S_STR);
 		jsn_w_close(w, '}');
 		jsn_w_close(w, '}');
@@ -271,31 +258,44 @@ openapi_write(struct buf *b, const struct route *routes, size_t n)
 }
 
 /* ---- the endpoint ---- */
+struct openapi {
+	struct api_call call;
+	struct buf document;
+};
+
+static flow_step write_document;
 static void openapi_end(struct flow *, enum err);
 
 static const struct step openapi_steps[] = {
+	STEP(write_document),
 	STEP_LAST,
 };
 
 const struct flow_def openapi_flow = {
 	.name = "openapi",
-	.size = sizeof(struct api_call),
+	.size = sizeof(struct openapi),
 	.steps = openapi_steps,
 	.end = openapi_end,
 };
 
-/* Made anew each time: some 60 kB, asked for by people and generators. */
+/* Made anew each time: people and generators ask for it, and not often. */
+static enum flow_next
+write_document(struct flow *f)
+{
+	struct openapi *o = (struct openapi *)f;
+
+	buf_init(&o->document, DOCUMENT_MAX);
+	openapi_write(&o->document, api_routes, api_nroutes);
+	return FLOW_END;
+}
+
 static void
 openapi_end(struct flow *f, enum err err)
 {
-	struct api_call *c = (struct api_call *)f;
-	struct buf body;
+	struct openapi *o = (struct openapi *)f;
 
-	if (err != OK) {
-		api_refuse(c, err);
-		return;
-	}
-	buf_init(&body, DOCUMENT_MAX);
-	openapi_write(&body, api_routes, api_nroutes);
-	api_reply(c, 200, &body);
+	if (err == OK)
+		api_reply(&o->call, 200, &o->document);
+	else
+		api_refuse(&o->call, err);
 }

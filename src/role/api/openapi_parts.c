@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "doc.h"
+#include "draft.h"
 #include "openapi_private.h"
 
 /* ---- small parts ---- */
@@ -93,6 +94,27 @@ write_schema(struct jsn_w *w, const struct doc_schema *s)
 	jsn_w_close(w, '}');
 }
 
+void
+oa_input(struct jsn_w *w, const struct input_table *t)
+{
+	jsn_w_open(w, '{');
+	oa_str(w, "type", "object");
+	oa_raw(w, "additionalProperties", "false");
+	oa_object(w, "properties");
+	for (size_t i = 0; i < t->n; i++) {
+		jsn_w_key(w, t->members[i].name);
+		oa_schema(w, t->members[i].schema, t->members[i].allowed);
+	}
+	jsn_w_close(w, '}');
+	jsn_w_key(w, "required");
+	jsn_w_open(w, '[');
+	for (size_t i = 0; i < t->n; i++)
+		if (t->members[i].required)
+			jsn_w_strz(w, t->members[i].name);
+	jsn_w_close(w, ']');
+	jsn_w_close(w, '}');
+}
+
 /* What the errors of a status say, and their names. */
 static void
 describe_status(struct buf *text, int status)
@@ -159,6 +181,8 @@ oa_components(struct jsn_w *w)
 	oa_object(w, "schemas");
 	for (const struct doc_schema *s = doc_schemas; s->name != NULL; s++)
 		write_schema(w, s);
+	jsn_w_key(w, "Draft");
+	oa_input(w, &draft_input);
 	jsn_w_close(w, '}');
 	write_problems(w);
 	oa_object(w, "headers");
@@ -180,4 +204,3 @@ oa_components(struct jsn_w *w)
 	jsn_w_close(w, '}');
 	jsn_w_close(w, '}');
 }
-

@@ -13,6 +13,8 @@ void oa_object(struct jsn_w *, const char *name);
 void oa_ref(struct jsn_w *, const char *kind, const char *name);
 /* text (NULL: none) becomes its description. */
 void oa_schema(struct jsn_w *, const char *schema, const char *text);
+/* An object of these members and no others. */
+void oa_input(struct jsn_w *, const struct input_table *);
 /* Those of every answer, and these. */
 void oa_headers(struct jsn_w *, const struct doc_param *);
 void oa_components(struct jsn_w *);

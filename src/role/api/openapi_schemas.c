@@ -2,21 +2,24 @@
  * the answers: a member that is missing here, or there, fails it. */
 #include "doc.h"
 
-#define S_STATUS                                                    \
-	"{\"type\":\"string\",\"enum\":[\"PENDING\",\"QUEUED\","    \
-	"\"IN_PROGRESS\",\"RETRYING\",\"COMPLETED\",\"FAILED\","    \
+#define S_STATUS                                                 \
+	"{\"type\":\"string\",\"enum\":[\"PENDING\",\"QUEUED\"," \
+	"\"IN_PROGRESS\",\"RETRYING\",\"COMPLETED\",\"FAILED\"," \
 	"\"CANCELLED\"]}"
 #define S_PRIORITY "{\"type\":\"string\",\"enum\":[\"high\",\"low\"]}"
-#define S_EVENT                                                        \
-	"{\"type\":\"string\",\"enum\":[\"CREATED\",\"QUEUED\","       \
-	"\"PICKED_UP\",\"PROGRESS\",\"COMPLETED\",\"FAILED\","         \
-	"\"RETRIED\",\"RECOVERED\",\"INTERRUPTED\",\"RELEASED\","      \
+#define S_EVENT                                                   \
+	"{\"type\":\"string\",\"enum\":[\"CREATED\",\"QUEUED\","  \
+	"\"PICKED_UP\",\"PROGRESS\",\"COMPLETED\",\"FAILED\","    \
+	"\"RETRIED\",\"RECOVERED\",\"INTERRUPTED\",\"RELEASED\"," \
 	"\"CANCELLED\",\"STALE_RESULT\"]}"
-#define LAST { NULL, NULL, NULL, false }
+#define LAST                            \
+	{                               \
+		NULL, NULL, NULL, false \
+	}
 
 static const struct doc_member problem[] = {
-	{ "type", S_STR, "A URN that names the kind of error and never changes.",
-	    false },
+	{ "type", S_STR,
+	    "A URN that names the kind of error and never changes.", false },
 	{ "title", S_STR, "The name of the status.", false },
 	{ "status", S_INT, NULL, false },
 	{ "detail", S_STR, "What is wrong, and what is allowed.", false },
@@ -33,28 +36,29 @@ static const struct doc_member fault[] = {
 	LAST,
 };
 
-#define TASK_HEAD                                                             \
-	{ "id", S_ID, NULL, false }, { "type", S_NAME, NULL, false },         \
-	    { "queue", S_NAME, NULL, false },                                 \
-	    { "priority", S_PRIORITY, NULL, false },                          \
-	    { "status", S_STATUS, NULL, false },                              \
-	    { "attempt", S_INT,                                               \
-		"Of the last claim; rises with each.", false },               \
-	    { "attempts_used", S_INT, "Those that count.", false },           \
-	    { "max_attempts", S_INT, NULL, false },                           \
-	    { "timeout_seconds", S_INT_OR_NULL,                               \
-		"null: that of the handler.", false },                        \
-	    { "created_at", S_TIME, NULL, false },                            \
-	    { "scheduled_at", S_TIME_OR_NULL, "What was asked for.", false }, \
-	    { "due_at", S_TIME_OR_NULL, "While it waits for its time.",       \
-		false },                                                      \
-	    { "queued_at", S_TIME_OR_NULL, NULL, false },                     \
-	    { "started_at", S_TIME_OR_NULL, NULL, false },                    \
-	    { "finished_at", S_TIME_OR_NULL, NULL, false },                   \
-	    { "worker", S_ID_OR_NULL, "Who claimed it last.", false },        \
-	    { "error", S_STR_OR_NULL, "Why the last attempt failed.",         \
-		false },                                                      \
-	    { "traceparent", S_STR_OR_NULL, NULL, false }
+#define TASK_HEAD                                                              \
+	{ "id", S_ID, NULL, false }, { "type", S_NAME, NULL, false },          \
+	    { "queue", S_NAME, NULL, false },                                  \
+	    { "priority", S_PRIORITY, NULL, false },                           \
+	    { "status", S_STATUS, NULL, false },                               \
+	    { "attempt", S_INT, "Of the last claim; rises with each.",         \
+		    false },                                                   \
+	    { "attempts_used", S_INT, "Those that count.", false },            \
+	    { "max_attempts", S_INT, NULL, false },                            \
+	    { "timeout_seconds", S_INT_OR_NULL, "null: that of the handler.",  \
+		    false },                                                   \
+	    { "created_at", S_TIME, NULL, false },                             \
+	    { "scheduled_at", S_TIME_OR_NULL, "What was asked for.", false },  \
+	    { "due_at", S_TIME_OR_NULL, "While it waits for its time.",        \
+		    false },                                                   \
+	    { "queued_at", S_TIME_OR_NULL, NULL, false },                      \
+	    { "started_at", S_TIME_OR_NULL, NULL, false },                     \
+	    { "finished_at", S_TIME_OR_NULL, NULL, false },                    \
+	    { "worker", S_ID_OR_NULL, "Who claimed it last.", false },         \
+	    { "error", S_STR_OR_NULL, "Why the last attempt failed.", false }, \
+	{                                                                      \
+		"traceparent", S_STR_OR_NULL, NULL, false                      \
+	}
 
 static const struct doc_member task[] = {
 	TASK_HEAD,
@@ -65,8 +69,7 @@ static const struct doc_member task[] = {
 static const struct doc_member task_head[] = { TASK_HEAD, LAST };
 static const struct doc_member task_page[] = {
 	{ "items", S_ARRAY(S_REF("TaskHead")), NULL, false },
-	{ "next_cursor", S_STR_OR_NULL, "null: this is the last page.",
-	    false },
+	{ "next_cursor", S_STR_OR_NULL, "null: this is the last page.", false },
 	LAST,
 };
 static const struct doc_member accepted[] = {

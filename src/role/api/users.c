@@ -2,7 +2,7 @@
 #include "api.h"
 #include "base/clock.h"
 #include "call.h"
-#include "input.h"
+#include "doc.h"
 #include "password.h"
 
 #define EMAIL_MIN 3
@@ -83,17 +83,23 @@ take_password(void *to, const struct jsn_value *v, struct arena *a)
 static const struct input_member members[] = {
 	{ .name = "email",
 	    .allowed = "an address of 3 to 254 bytes with one @ and no blanks",
+	    .schema = "{\"type\":\"string\",\"minLength\":3,\"maxLength\":254,"
+		      "\"format\":\"email\"}",
 	    .take = take_email,
 	    .required = true },
 	{ .name = "password",
 	    .allowed = "a string of 8 to 511 bytes without U+0000",
+	    .schema = "{\"type\":\"string\",\"minLength\":8,\"maxLength\":511}",
 	    .take = take_password,
 	    .required = true,
 	    .secret = true },
 	{ .name = "username",
 	    .allowed = "a string of 1 to 64 of A-Z a-z 0-9 _ . -",
+	    .schema = S_NAME,
 	    .take = take_username },
 };
+
+const struct input_table register_input = { members, NELEM(members) };
 
 /* ---- steps ---- */
 static enum flow_next
