@@ -18,6 +18,8 @@ const struct route_doc register_doc = {
 	.tag = "access",
 	.summary = "Register",
 	.body = &register_input,
+	.example = "{\"email\":\"ann@example.org\",\"username\":\"ann\","
+		   "\"password\":\"correct horse\"}",
 	.answers = register_answers,
 	.errors = register_errors,
 };
@@ -35,6 +37,7 @@ const struct route_doc login_doc = {
 	.summary = "A token for a password",
 	.text = "One of email and username says who it is.",
 	.body = &login_input,
+	.example = "{\"username\":\"ann\",\"password\":\"correct horse\"}",
 	.answers = login_answers,
 	.errors = login_errors,
 };

@@ -37,7 +37,7 @@ static unsigned
 errors_of(const struct route *r)
 {
 	const struct route_doc *d = r->doc;
-	unsigned set = 1U << ERR_INVALID | 1U << ERR_OVERLOADED;
+	unsigned set = 1U << ERR_OVERLOADED;
 
 	for (size_t i = 0; i < NELEM(step_errors); i++)
 		if (has_step(r->flow, step_errors[i].step))
@@ -45,8 +45,9 @@ errors_of(const struct route *r)
 			     e++)
 				set |= 1U << *e;
 	if (d->body != NULL)
-		set |= 1U << ERR_UNPROCESSABLE | 1U << ERR_MEDIA_TYPE |
-		    1U << ERR_TOO_LARGE | 1U << ERR_LENGTH_REQUIRED;
+		set |= 1U << ERR_INVALID | 1U << ERR_UNPROCESSABLE |
+		    1U << ERR_MEDIA_TYPE | 1U << ERR_TOO_LARGE |
+		    1U << ERR_LENGTH_REQUIRED;
 	if (d->query != NULL)
 		set |= 1U << ERR_UNPROCESSABLE;
 	if (strstr(r->path, "{id}") != NULL)

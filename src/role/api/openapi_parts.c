@@ -129,18 +129,30 @@ describe_status(struct buf *text, int status)
 	}
 }
 
-static void
-write_problem(struct jsn_w *w, const char *name, const char *text, bool retry)
-{
-	static const struct doc_param retry_after[] = {
-		{ "Retry-After", "{\"type\":\"integer\",\"minimum\":1}",
-		    "Seconds to wait before the next try." },
-		{ NULL, NULL, NULL },
-	};
+static const struct doc_param retry_after[] = {
+	{ "Retry-After", "{\"type\":\"integer\",\"minimum\":1}",
+	    "Seconds to wait before the next try." },
+	{ NULL, NULL, NULL },
+};
+static const struct doc_param authenticate[] = {
+	{ "WWW-Authenticate", S_STR, "How to say who asks (RFC 9110)." },
+	{ NULL, NULL, NULL },
+};
 
+static const struct doc_param *
+headers_of(int status)
+{
+	return status == 401                                  ? authenticate
+	    : status == 429 || status == 503 || status == 409 ? retry_after
+							      : NULL;
+}
+
+static void
+write_problem(struct jsn_w *w, const char *name, const char *text, int status)
+{
 	oa_object(w, name);
 	oa_str(w, "description", text);
-	oa_headers(w, retry ? retry_after : NULL);
+	oa_headers(w, headers_of(status));
 	oa_object(w, "content");
 	oa_object(w, "application/problem+json");
 	oa_raw(w, "schema", S_REF("Problem"));
@@ -163,14 +175,14 @@ write_problems(struct jsn_w *w)
 		if (text.len == 0)
 			continue;
 		snprintf(status, sizeof(status), "%d", s);
-		write_problem(w, status, text.data, s == 429 || s == 503);
+		write_problem(w, status, text.data, s);
 	}
 	buf_fini(&text);
 	write_problem(w, "default",
 	    "What the server says of itself, or of a request that it could "
 	    "not read: 400, 405, 408, 411, 413, 414, 417, 431, 500, 501, 503 "
 	    "and 505.",
-	    false);
+	    0);
 	jsn_w_close(w, '}');
 }
 
