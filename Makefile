@@ -35,7 +35,7 @@ SQL     := $(sort $(wildcard sql/schema/*.sql sql/query/*.sql src/task/lua/*.lua
 
 .DEFAULT_GOAL := all
 .PHONY: all help run demo check check-all check-unit check-integration \
-	check-crash chaos overload bench soak budget lint fmt \
+	check-crash chaos overload abuse bench soak budget lint fmt \
 	fuzz valgrind conf install uninstall clean
 .DELETE_ON_ERROR:
 
@@ -123,6 +123,9 @@ chaos: all				## the fault campaign: load, faults, a history, a checker
 # 2,000 connections at twice what the system can do; a backlog of 100,000.
 overload: all $(B)/test/bench/load	## more than it can do: memory, /livez, refusals
 	$(Q)LOAD_GEN=$(abspath $(B)/test/bench/load) test/load/overload
+# SECONDS of each case (3), ONLY (a pattern).
+abuse: all				## clients that behave badly: does /livez answer within 100 ms?
+	$(Q)test/load/abuse
 # N, REPS, ONLY (metrics), ALL=1 (what takes long, too), KIT and PEERS (others to
 # measure in turn), README=1 (the tables go there); see the --help of test/bench/run.
 bench: all $(BENCH_TOOLS)		## measure speed, latency, CPU, memory; is it what it should be?

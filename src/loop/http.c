@@ -38,6 +38,7 @@ http_open(struct loop *loop, const struct http_conf *conf)
 
 	h->loop = loop;
 	h->conf = *conf;
+	room_init(&h->room, loop);
 	TAILQ_INIT(&h->listeners);
 	return h;
 }
@@ -278,7 +279,8 @@ start_flow(struct http_listener *l, struct evhttp_request *ev,
 	f->ctx = l->ctx;
 	req_init(f->req, l->http, ev, &flow->arena, m);
 	arena_defer(&flow->arena, check_answered, f->req);
-	flow_go(flow);
+	room_go(&l->http->room, flow,
+	    evbuffer_get_length(evhttp_request_get_input_buffer(ev)));
 }
 
 /* False: OPTIONS, which is no route's. */
@@ -396,6 +398,7 @@ http_close(struct http *h)
 	if (h == NULL)
 		return;
 	assert(h->in_flight == 0);
+	room_fini(&h->room);
 	http_drain(h);
 	while ((l = TAILQ_FIRST(&h->listeners)) != NULL) {
 		TAILQ_REMOVE(&h->listeners, l, link);

@@ -3,8 +3,8 @@
 
 /*
  * What the files of the HTTP server share: http.c (listeners, and the way of a
- * request), http_conn.c (connections), http_linger.c (how they close) and
- * http_req.c (request and answer).
+ * request), http_conn.c (connections), http_linger.c (how they close),
+ * http_room.c (who begins when) and http_req.c (request and answer).
  */
 #include <event2/http.h>
 #include <sys/queue.h>
@@ -58,9 +58,22 @@ struct http_listener {
 	void *ctx;
 };
 
+/* ---- http_room.c: large bodies, a few in each turn ---- */
+TAILQ_HEAD(room_places, room_place);
+struct http_room {
+	struct room_places places; /* flows that have not begun, in order */
+	struct loop_timer again;
+	size_t used; /* bytes that were begun with in this turn */
+};
+void room_init(struct http_room *, struct loop *);
+void room_fini(struct http_room *); /* none is left */
+/* flow_go, now or in a later turn. */
+void room_go(struct http_room *, struct flow *, size_t body_len);
+
 struct http {
 	struct loop *loop;
 	struct http_conf conf;
+	struct http_room room;
 	struct listener_list listeners;
 	size_t in_flight; /* requests without an answer */
 	bool draining;
