@@ -278,6 +278,7 @@ start_flow(struct http_listener *l, struct evhttp_request *ev,
 	f->req = arena_zalloc(&flow->arena, sizeof(*f->req));
 	f->ctx = l->ctx;
 	req_init(f->req, l->http, ev, &flow->arena, m);
+	f->req->from = l;
 	arena_defer(&flow->arena, check_answered, f->req);
 	room_go(&l->http->room, flow,
 	    evbuffer_get_length(evhttp_request_get_input_buffer(ev)));

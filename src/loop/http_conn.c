@@ -40,6 +40,7 @@ struct conn {
 	bool has_chore;
 	bool page; /* evhttp is answering without having asked us */
 	bool lingers; /* when closed */
+	struct http_req *stream; /* told when closed; NULL: nobody */
 };
 
 static void conn_input(
@@ -170,11 +171,14 @@ static void
 conn_closed(struct evhttp_connection *evcon, void *arg)
 {
 	struct conn *c = arg;
+	struct http_req *stream = c->stream;
 
 	(void)evcon;
 	if (c->lingers)
 		linger_start(c->from, c->fd);
 	conn_free(c);
+	if (stream != NULL)
+		stream_lost(stream);
 }
 
 /* evhttp closes it, and we hear of it in conn_closed. */
@@ -266,6 +270,28 @@ conn_linger(struct http_listener *l, struct evhttp_request *ev)
 
 	if (c != NULL)
 		c->lingers = true;
+}
+
+void
+conn_streams(struct http_req *req)
+{
+	struct conn *c = conn_of(req->from, req->ev);
+
+	assert(c != NULL);
+	c->stream = req;
+	req->stream.conn = c;
+}
+
+void
+conn_streams_no_more(struct conn *c)
+{
+	c->stream = NULL;
+}
+
+void
+conn_cut(struct conn *c)
+{
+	conn_drop(c);
 }
 
 static void
