@@ -3,15 +3,8 @@
 #include <stdlib.h>
 
 #include "api.h"
-#include "call.h"
+#include "events.h"
 #include "render.h"
-
-struct events {
-	struct api_call call;
-	struct id id;
-	int64_t after; /* seq */
-	struct pg_call *events, *task;
-};
 
 static flow_step parse_events, read_events, look_for_task, check_task;
 static void events_end(struct flow *, enum err);
@@ -22,6 +15,9 @@ static const struct step events_steps[] = {
 	STEP(read_events),
 	STEP(look_for_task), /* if there is no event: is there a task? */
 	STEP(check_task),
+	STEP(stream_join), /* the rest is for streams */
+	STEP(stream_look),
+	STEP(stream_wait), /* and again */
 	STEP_LAST,
 };
 
@@ -44,6 +40,31 @@ parse_seq(const char *text, int64_t *ret)
 	return errno == 0;
 }
 
+/* A stream that was cut off says where with Last-Event-ID; browsers do it by
+ * themselves, and it wins over the query, which they repeat. */
+static bool
+parse_after(struct events *e)
+{
+	struct http_req *req = e->call.http.req;
+	const char *last = http_header(req, "Last-Event-ID");
+	const char *name = "after";
+	bool many = false;
+	const char *text = http_query(req, name, &many);
+
+	if (e->streams && last != NULL) {
+		e->resumes = true;
+		name = "Last-Event-ID";
+		text = last;
+		many = false;
+	}
+	if (text == NULL || (!many && parse_seq(text, &e->after)))
+		return true;
+	fault_set(&e->call.fault, ERR_UNPROCESSABLE, "",
+	    "%s is \"%.60s\"%s; allowed is the seq of an event, once", name,
+	    text, many ? " and more" : "");
+	return false;
+}
+
 static enum flow_next
 parse_events(struct flow *f)
 {
@@ -52,8 +73,6 @@ parse_events(struct flow *f)
 	struct http_req *req = e->call.http.req;
 	const char *id = http_param(req, "id");
 	const char *unknown = http_query_unknown(req, known);
-	bool many;
-	const char *after = http_query(req, "after", &many);
 
 	if (!id_parse(id, strlen(id), &e->id))
 		return flow_check(f, ERR_NOT_FOUND);
@@ -63,13 +82,8 @@ parse_events(struct flow *f)
 		    fault_set(&e->call.fault, ERR_UNPROCESSABLE, "",
 			"the parameter \"%.60s\" is unknown; allowed is after",
 			unknown));
-	if (after != NULL && (many || !parse_seq(after, &e->after)))
-		return flow_check(f,
-		    fault_set(&e->call.fault, ERR_UNPROCESSABLE, "",
-			"after is \"%.60s\"%s; allowed is the seq of an event, "
-			"once",
-			after, many ? " and more" : ""));
-	return FLOW_NEXT;
+	e->streams = stream_is_wanted(http_header(req, "Accept"));
+	return flow_check(f, parse_after(e) ? OK : ERR_UNPROCESSABLE);
 }
 
 static enum flow_next
@@ -89,7 +103,7 @@ look_for_task(struct flow *f)
 	struct events *e = (struct events *)f;
 
 	if (pg_rows(e->events) > 0)
-		return FLOW_END;
+		return e->streams ? flow_goto(f, stream_join) : FLOW_END;
 	if (e->after == 0)
 		return flow_check(f, ERR_NOT_FOUND);
 	e->task =
@@ -102,7 +116,9 @@ check_task(struct flow *f)
 {
 	struct events *e = (struct events *)f;
 
-	return flow_check(f, pg_rows(e->task) > 0 ? OK : ERR_NOT_FOUND);
+	if (pg_rows(e->task) == 0)
+		return flow_check(f, ERR_NOT_FOUND);
+	return e->streams ? FLOW_NEXT : FLOW_END;
 }
 
 static void
@@ -114,8 +130,19 @@ events_end(struct flow *f, enum err err)
 	struct jsn_w w;
 	int i;
 
+	if (e->begun) {
+		stream_end(e, err);
+		return;
+	}
+	waiter_leave(&e->waiter);
+	http_add_header(e->call.http.req, "Vary", "Accept");
 	if (err != OK) {
 		api_refuse(&e->call, err);
+		return;
+	}
+	if (e->streams) { /* nothing more will come, or HEAD */
+		http_reply(e->call.http.req, e->final ? 204 : 200,
+		    "text/event-stream", span_of(""));
 		return;
 	}
 	api_body_init(&body);

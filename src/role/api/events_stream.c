@@ -1,0 +1,247 @@
+/*
+ * The events of a task as server-sent events (HTML, 9.2), until it is final.
+ *
+ * A stream looks into the database: at once when the task is settled (then its
+ * waiter is raised), and by the clock, a quarter of a second after something
+ * has happened and up to a second later while nothing does. The looks of all
+ * streams that are due together are one statement. Each is a flow of its own,
+ * whose memory dies with it, for a stream may live for days.
+ *
+ * A client that does not read costs at most PENDING_MAX, and is cut off when it
+ * has taken nothing for PATIENCE_S.
+ */
+#include <stdio.h>
+#include <strings.h>
+
+#include "api.h"
+#include "base/clock.h"
+#include "events.h"
+#include "render.h"
+
+#define TYPE "text/event-stream"
+#define PENDING_MAX 65536
+#define PATIENCE_S 30
+#define HEARTBEAT_S 15
+#define LOOK_FIRST_MS 250
+#define LOOK_MAX_MS 1000
+#define PIECE_MAX (1024 * 1024)
+
+bool
+stream_is_wanted(const char *accept)
+{
+	return accept != NULL && strcasestr(accept, TYPE) != NULL;
+}
+
+/* ---- what is written ---- */
+
+/* The client has gone, and nobody waits for what we do. */
+static void
+client_gone(struct http_req *req, void *arg)
+{
+	struct events *e = arg;
+
+	(void)req;
+	flow_abort(&e->call.http.flow, ERR_SHUTDOWN);
+}
+
+/* The events behind those that were written, as far as there is room. True:
+ * all of them. */
+static bool
+write_events(struct events *e, const struct pg_call *rows)
+{
+	struct http_req *req = e->call.http.req;
+	struct task_event_row row;
+	struct buf piece;
+	struct jsn_w w;
+	bool all = true;
+
+	buf_init(&piece, PIECE_MAX);
+	for (int i = 0; i < pg_rows(rows); i++) {
+		tasks_event_row(rows, i, &row);
+		if (row.seq <= e->after)
+			continue;
+		all = http_stream_pending(req) + piece.len < PENDING_MAX;
+		if (!all)
+			break;
+		buf_addf(&piece,
+		    "id: %lld\nevent: %s\ndata: ", (long long)row.seq,
+		    task_event_name(row.event));
+		jsn_w_init(&w, &piece);
+		render_event(&w, &row);
+		buf_adds(&piece, "\n\n");
+		e->after = row.seq;
+		e->final = task_status_is_final(row.status);
+	}
+	if (piece.len > 0) {
+		e->told_us = clock_mono_us();
+		http_stream_write(req, buf_span(&piece));
+	}
+	buf_fini(&piece);
+	return all;
+}
+
+static void
+write_heartbeat(struct events *e)
+{
+	int64_t now = clock_mono_us();
+
+	if (now - e->told_us < HEARTBEAT_S * US_PER_S)
+		return;
+	e->told_us = now;
+	http_stream_write(e->call.http.req, span_of(": still here\n\n"));
+}
+
+/* ---- a look: a flow of its own ---- */
+struct peek {
+	struct flow flow;
+	struct events *stream; /* NULL: it has ended without us */
+	struct pg_call *rows;
+};
+
+static flow_step ask_events;
+static void peek_end(struct flow *, enum err);
+
+static const struct step peek_steps[] = {
+	STEP(ask_events),
+	STEP_LAST,
+};
+
+static const struct flow_def peek_flow = {
+	.name = "peek",
+	.size = sizeof(struct peek),
+	.steps = peek_steps,
+	.end = peek_end,
+};
+
+static enum flow_next
+ask_events(struct flow *f)
+{
+	struct peek *p = (struct peek *)f;
+	const struct events *e = p->stream;
+
+	p->rows = tasks_events(
+	    api_app(&e->call)->pg, &e->id, &e->call.caller.user_id, e->after);
+	return pg_run(p->rows, f);
+}
+
+/* A database that is away is not the end of a stream: it will be back, and a
+ * client that came again would find the same. */
+static void
+peek_end(struct flow *f, enum err err)
+{
+	struct peek *p = (struct peek *)f;
+	struct events *e = p->stream;
+
+	if (e == NULL)
+		return;
+	e->peek = NULL;
+	if (err == OK && pg_rows(p->rows) > 0) {
+		e->pause_ms = LOOK_FIRST_MS;
+		write_events(e, p->rows);
+	}
+	/* What was settled meanwhile may have come too late for this look. */
+	if (e->final || e->again)
+		signal_raise(&e->waiter.settled);
+	e->again = false;
+}
+
+/* ---- steps ---- */
+
+/* A stream that resumes after the last event of a final task has nothing to
+ * wait for: 204 tells a browser not to come again. */
+static bool
+nothing_will_come(struct events *e)
+{
+	struct task_row row;
+
+	if (pg_rows(e->events) > 0)
+		return false;
+	tasks_row(e->task, 0, true, &row);
+	e->final = task_status_is_final(row.status);
+	return e->final;
+}
+
+enum flow_next
+stream_join(struct flow *f)
+{
+	struct events *e = (struct events *)f;
+	struct http_req *req = e->call.http.req;
+
+	if (!waiter_join(
+		api_waiters(api_app(&e->call)), &e->waiter, f->loop, &e->id))
+		return flow_check(f, ERR_OVERLOADED);
+	if (nothing_will_come(e) || http_is_head(req))
+		return FLOW_END;
+	http_add_header(req, "Vary", "Accept");
+	http_add_header(req, "X-Accel-Buffering", "no");
+	http_stream_begin(req, TYPE, client_gone, e);
+	e->begun = true;
+	e->told_us = e->taken_us = clock_mono_us();
+	e->pause_ms = LOOK_FIRST_MS;
+	http_stream_write(req, span_of("retry: 1000\n\n"));
+	if (!write_events(e, e->events))
+		return flow_goto(f, stream_wait);
+	return flow_goto(f, e->final ? stream_look : stream_wait);
+}
+
+/* Does it read? */
+static bool
+is_heard(struct events *e)
+{
+	int64_t now = clock_mono_us();
+
+	if (http_stream_pending(e->call.http.req) < PENDING_MAX)
+		e->taken_us = now;
+	e->cut = now - e->taken_us > PATIENCE_S * US_PER_S;
+	return !e->cut;
+}
+
+static void
+begin_look(struct events *e, struct loop *loop)
+{
+	struct flow *peek = flow_new(loop, &peek_flow);
+
+	e->peek = (struct peek *)peek;
+	e->peek->stream = e;
+	if (e->pause_ms < LOOK_MAX_MS)
+		e->pause_ms += e->pause_ms / 4;
+	flow_go(peek);
+}
+
+enum flow_next
+stream_look(struct flow *f)
+{
+	struct events *e = (struct events *)f;
+
+	if (e->final || !is_heard(e) || !waiter_may_wait(&e->waiter))
+		return FLOW_END;
+	write_heartbeat(e);
+	if (e->peek != NULL)
+		e->again = true;
+	else if (http_stream_pending(e->call.http.req) < PENDING_MAX)
+		begin_look(e, f->loop);
+	return FLOW_NEXT;
+}
+
+enum flow_next
+stream_wait(struct flow *f)
+{
+	struct events *e = (struct events *)f;
+
+	flow_then(f, stream_look);
+	return waiter_wait(f, &e->waiter, e->pause_ms);
+}
+
+void
+stream_end(struct events *e, enum err err)
+{
+	if (e->peek != NULL) {
+		e->peek->stream = NULL;
+		flow_abort(&e->peek->flow, ERR_SHUTDOWN);
+	}
+	waiter_leave(&e->waiter);
+	if (err == OK && e->final)
+		http_stream_write(
+		    e->call.http.req, span_of("event: end\ndata: {}\n\n"));
+	http_stream_end(e->call.http.req, e->cut);
+}
