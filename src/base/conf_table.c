@@ -102,6 +102,14 @@ const struct conf_option conf_options[] = {
 { .name = "max_wait", .type = CONF_TIME, .offset = AT(max_wait_ms),
   .def = "60s", .min = 0, .max = H, .roles = API,
   .text = "The longest that Prefer: wait may ask for; 0s refuses to wait." },
+{ .name = "stream_heartbeat", .type = CONF_TIME,
+  .offset = AT(stream_heartbeat_ms),
+  .def = "15s", .min = 100, .max = H, .roles = API,
+  .text = "A stream of events says something at least so often." },
+{ .name = "stream_patience", .type = CONF_TIME, .offset = AT(stream_patience_ms),
+  .def = "30s", .min = 100, .max = H, .roles = API,
+  .text = "A client that takes nothing of its stream of events for so long is "
+	"cut off." },
 
 { .group = "Access",
   .name = "jwt_secret", .type = CONF_TEXT, .offset = AT(jwt_secret),

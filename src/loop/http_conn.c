@@ -288,9 +288,14 @@ conn_streams_no_more(struct conn *c)
 	c->stream = NULL;
 }
 
+/* A reset, or the kernel would keep megabytes for a client that never reads
+ * them. */
 void
 conn_cut(struct conn *c)
 {
+	const struct linger none = { .l_onoff = 1, .l_linger = 0 };
+
+	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
 	conn_drop(c);
 }
 

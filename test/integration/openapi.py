@@ -199,7 +199,7 @@ class Client:
             check("answer is of its shape", False, f"{error.json_path}: {error.message[:200]}: {what}")
 
 
-STANDARD_HEADERS = {"content-type", "content-length", "date", "connection", "cache-control",
+STANDARD_HEADERS = {"content-type", "transfer-encoding", "content-length", "date", "connection", "cache-control",
                     "vary", "server", "x-content-type-options"}
 FORMATS = jsonschema.FormatChecker(formats=())
 
@@ -374,6 +374,10 @@ def check_tasks(client, token, other):
     client.call("POST", "/tasks/batch", token, {"tasks": [{}]}, want=422)
     client.call("GET", target + "/events", token, want=200)
     client.call("GET", target + "/events?after=x", token, want=422)
+    sse = {"Accept": "text/event-stream"}
+    _, text, _ = client.call("GET", target + "/events", token, headers=sse, want=200)
+    last = re.findall(rb"^id: (\d+)$", text, re.M)[-1].decode()
+    client.call("GET", target + "/events", token, headers={**sse, "Last-Event-ID": last}, want=204)
 
 
 def check_queries(client, token):

@@ -42,7 +42,11 @@ struct doc_answer {
 	const char *schema; /* of a body of JSON; NULL: there is none */
 	const char *media; /* a body that is not JSON: its type */
 	const struct doc_param *headers; /* NULL: none of its own */
+	const char *also; /* a media type that the header Accept asks for */
 };
+
+#define DOC_LAST_PARAM { NULL, NULL, NULL }
+#define DOC_LAST_ANSWER { 0, NULL, NULL, NULL, NULL, NULL }
 
 struct route_doc {
 	const char *id; /* operationId: never changes */

@@ -1,16 +1,11 @@
 /* What is said about the routes of accounts. */
 #include "doc.h"
 
-#define LAST_ANSWER                       \
-	{                                 \
-		0, NULL, NULL, NULL, NULL \
-	}
-
 static const enum err register_errors[] = { ERR_FORBIDDEN, ERR_CONFLICT,
 	ERR_UNAVAILABLE, OK };
 static const struct doc_answer register_answers[] = {
-	{ 201, "The user is registered.", S_REF("User"), NULL, NULL },
-	LAST_ANSWER,
+	{ 201, "The user is registered.", S_REF("User"), NULL, NULL, NULL },
+	DOC_LAST_ANSWER,
 };
 
 const struct route_doc register_doc = {
@@ -27,8 +22,8 @@ const struct route_doc register_doc = {
 static const enum err login_errors[] = { ERR_UNAUTHORIZED, ERR_UNAVAILABLE,
 	OK };
 static const struct doc_answer login_answers[] = {
-	{ 200, "A token.", S_REF("Token"), NULL, NULL },
-	LAST_ANSWER,
+	{ 200, "A token.", S_REF("Token"), NULL, NULL, NULL },
+	DOC_LAST_ANSWER,
 };
 
 const struct route_doc login_doc = {

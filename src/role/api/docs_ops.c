@@ -4,8 +4,8 @@
 static const enum err unavailable[] = { ERR_UNAVAILABLE, OK };
 
 static const struct doc_answer probe_answers[] = {
-	{ 200, "Yes: \"ok\".", NULL, "text/plain", NULL },
-	{ 0, NULL, NULL, NULL, NULL },
+	{ 200, "Yes: \"ok\".", NULL, "text/plain", NULL, NULL },
+	DOC_LAST_ANSWER,
 };
 
 const struct route_doc livez_doc = {
@@ -29,8 +29,8 @@ const struct route_doc readyz_doc = {
 
 static const struct doc_answer status_answers[] = {
 	{ 200, "How the service and its parts are.", S_REF("Status"), NULL,
-	    NULL },
-	{ 0, NULL, NULL, NULL, NULL },
+	    NULL, NULL },
+	DOC_LAST_ANSWER,
 };
 
 const struct route_doc status_doc = {
@@ -42,8 +42,8 @@ const struct route_doc status_doc = {
 };
 
 static const struct doc_answer openapi_answers[] = {
-	{ 200, "This document.", "{\"type\":\"object\"}", NULL, NULL },
-	{ 0, NULL, NULL, NULL, NULL },
+	{ 200, "This document.", "{\"type\":\"object\"}", NULL, NULL, NULL },
+	DOC_LAST_ANSWER,
 };
 
 const struct route_doc openapi_doc = {

@@ -1,16 +1,8 @@
 /* What is said about the routes of tasks. */
+#include "doc.h"
 #include "draft.h"
 #include "drafts.h"
-#include "doc.h"
 
-#define LAST_PARAM               \
-	{                        \
-		NULL, NULL, NULL \
-	}
-#define LAST_ANSWER                       \
-	{                                 \
-		0, NULL, NULL, NULL, NULL \
-	}
 #define S_PREFER "{\"type\":\"string\",\"example\":\"wait=10\"}"
 #define PREFER                                                             \
 	{                                                                  \
@@ -34,19 +26,19 @@ static const struct doc_param submit_headers[] = {
 	PREFER,
 	{ "traceparent", S_STR,
 	    "W3C Trace Context: stored, and given to the handler." },
-	LAST_PARAM,
+	DOC_LAST_PARAM,
 };
 static const struct doc_param submitted_headers[] = {
 	LOCATION,
 	PREFER_APPLIED,
-	LAST_PARAM,
+	DOC_LAST_PARAM,
 };
 static const struct doc_answer submit_answers[] = {
-	{ 201, "The task is committed.", S_REF("Task"), NULL,
-	    submitted_headers },
+	{ 201, "The task is committed.", S_REF("Task"), NULL, submitted_headers,
+	    NULL },
 	{ 202, "It is committed, and was not final when the wait was over.",
-	    S_REF("Task"), NULL, submitted_headers },
-	LAST_ANSWER,
+	    S_REF("Task"), NULL, submitted_headers, NULL },
+	DOC_LAST_ANSWER,
 };
 
 const struct route_doc submit_doc = {
@@ -65,13 +57,13 @@ const struct route_doc submit_doc = {
 /* ---- POST /tasks/batch ---- */
 static const struct doc_param batch_headers[] = {
 	{ "traceparent", S_STR, "For all of them." },
-	LAST_PARAM,
+	DOC_LAST_PARAM,
 };
 static const struct doc_answer batch_answers[] = {
 	{ 200, "Some are accepted, some are refused.", S_REF("Batch"), NULL,
-	    NULL },
-	{ 201, "All are accepted.", S_REF("Batch"), NULL, NULL },
-	LAST_ANSWER,
+	    NULL, NULL },
+	{ 201, "All are accepted.", S_REF("Batch"), NULL, NULL, NULL },
+	DOC_LAST_ANSWER,
 };
 
 const struct route_doc batch_doc = {
@@ -90,11 +82,12 @@ const struct route_doc batch_doc = {
 /* ---- GET /tasks ---- */
 static const struct doc_param page_headers[] = {
 	{ "Link", S_STR, "rel=\"next\": the next page (RFC 8288)." },
-	LAST_PARAM,
+	DOC_LAST_PARAM,
 };
 static const struct doc_answer list_answers[] = {
-	{ 200, "A page, newest first.", S_REF("TaskPage"), NULL, page_headers },
-	LAST_ANSWER,
+	{ 200, "A page, newest first.", S_REF("TaskPage"), NULL, page_headers,
+	    NULL },
+	DOC_LAST_ANSWER,
 };
 
 const struct route_doc list_doc = {
@@ -110,21 +103,21 @@ const struct route_doc list_doc = {
 static const struct doc_param show_headers[] = {
 	PREFER,
 	{ "If-None-Match", S_STR, "The ETag of an earlier answer." },
-	LAST_PARAM,
+	DOC_LAST_PARAM,
 };
 static const struct doc_param shown_headers[] = {
 	{ "ETag", S_STR, "Changes with the task." },
 	PREFER_APPLIED,
-	LAST_PARAM,
+	DOC_LAST_PARAM,
 };
 static const struct doc_param unchanged_headers[] = {
 	{ "ETag", S_STR, "The same as before." },
-	LAST_PARAM,
+	DOC_LAST_PARAM,
 };
 static const struct doc_answer show_answers[] = {
-	{ 200, "The task as it is.", S_REF("Task"), NULL, shown_headers },
-	{ 304, "It is as it was.", NULL, NULL, unchanged_headers },
-	LAST_ANSWER,
+	{ 200, "The task as it is.", S_REF("Task"), NULL, shown_headers, NULL },
+	{ 304, "It is as it was.", NULL, NULL, unchanged_headers, NULL },
+	DOC_LAST_ANSWER,
 };
 
 const struct route_doc show_doc = {
@@ -139,11 +132,25 @@ const struct route_doc show_doc = {
 /* ---- GET /tasks/{id}/events ---- */
 static const struct doc_param events_query[] = {
 	{ "after", S_INT, "Only events with a seq above this one." },
-	LAST_PARAM,
+	DOC_LAST_PARAM,
+};
+static const struct doc_param events_asked[] = {
+	{ "Accept", S_STR,
+	    "text/event-stream: events as they happen, until the task is "
+	    "final." },
+	{ "Last-Event-ID", S_STR, "Of a stream: after this one." },
+	DOC_LAST_PARAM,
+};
+static const struct doc_param events_headers[] = {
+	{ "X-Accel-Buffering", S_STR, "Of a stream: no." },
+	DOC_LAST_PARAM,
 };
 static const struct doc_answer events_answers[] = {
-	{ 200, "The events.", S_REF("Events"), NULL, NULL },
-	LAST_ANSWER,
+	{ 200, "The events.", S_REF("Events"), NULL, events_headers,
+	    "text/event-stream" },
+	{ 204, "A stream that resumes, and nothing will come.", NULL, NULL,
+	    events_headers, NULL },
+	DOC_LAST_ANSWER,
 };
 
 const struct route_doc events_doc = {
@@ -151,6 +158,7 @@ const struct route_doc events_doc = {
 	.tag = "tasks",
 	.summary = "What happened to a task",
 	.query = events_query,
+	.headers = events_asked,
 	.answers = events_answers,
 	.errors = needs_servers,
 };

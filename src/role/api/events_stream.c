@@ -8,7 +8,7 @@
  * whose memory dies with it, for a stream may live for days.
  *
  * A client that does not read costs at most PENDING_MAX, and is cut off when it
- * has taken nothing for PATIENCE_S.
+ * has taken nothing for the stream_patience of the configuration.
  */
 #include <stdio.h>
 #include <strings.h>
@@ -20,10 +20,9 @@
 
 #define TYPE "text/event-stream"
 #define PENDING_MAX 65536
-#define PATIENCE_S 30
-#define HEARTBEAT_S 15
 #define LOOK_FIRST_MS 250
 #define LOOK_MAX_MS 1000
+#define FULL_MS 20 /* until there is room for more */
 #define PIECE_MAX (1024 * 1024)
 
 bool
@@ -80,12 +79,24 @@ write_events(struct events *e, const struct pg_call *rows)
 	return all;
 }
 
+/* A page that is full, or was not written whole, has more behind it. */
+static void
+take_events(struct events *e, const struct pg_call *rows)
+{
+	bool all = write_events(e, rows) && pg_rows(rows) < TASK_EVENTS_MAX;
+
+	e->pause_ms = all ? LOOK_FIRST_MS : FULL_MS;
+	e->behind = !all;
+	e->final = e->final && all;
+}
+
 static void
 write_heartbeat(struct events *e)
 {
 	int64_t now = clock_mono_us();
 
-	if (now - e->told_us < HEARTBEAT_S * US_PER_S)
+	if (now - e->told_us <
+	    api_app(&e->call)->conf->stream_heartbeat_ms * US_PER_MS)
 		return;
 	e->told_us = now;
 	http_stream_write(e->call.http.req, span_of(": still here\n\n"));
@@ -135,12 +146,10 @@ peek_end(struct flow *f, enum err err)
 	if (e == NULL)
 		return;
 	e->peek = NULL;
-	if (err == OK && pg_rows(p->rows) > 0) {
-		e->pause_ms = LOOK_FIRST_MS;
-		write_events(e, p->rows);
-	}
+	if (err == OK && pg_rows(p->rows) > 0)
+		take_events(e, p->rows);
 	/* What was settled meanwhile may have come too late for this look. */
-	if (e->final || e->again)
+	if (e->final || e->again || e->behind)
 		signal_raise(&e->waiter.settled);
 	e->again = false;
 }
@@ -177,10 +186,8 @@ stream_join(struct flow *f)
 	http_stream_begin(req, TYPE, client_gone, e);
 	e->begun = true;
 	e->told_us = e->taken_us = clock_mono_us();
-	e->pause_ms = LOOK_FIRST_MS;
 	http_stream_write(req, span_of("retry: 1000\n\n"));
-	if (!write_events(e, e->events))
-		return flow_goto(f, stream_wait);
+	take_events(e, e->events);
 	return flow_goto(f, e->final ? stream_look : stream_wait);
 }
 
@@ -188,11 +195,12 @@ stream_join(struct flow *f)
 static bool
 is_heard(struct events *e)
 {
+	int64_t patience_ms = api_app(&e->call)->conf->stream_patience_ms;
 	int64_t now = clock_mono_us();
 
 	if (http_stream_pending(e->call.http.req) < PENDING_MAX)
 		e->taken_us = now;
-	e->cut = now - e->taken_us > PATIENCE_S * US_PER_S;
+	e->cut = now - e->taken_us > patience_ms * US_PER_MS;
 	return !e->cut;
 }
 
@@ -203,8 +211,6 @@ begin_look(struct events *e, struct loop *loop)
 
 	e->peek = (struct peek *)peek;
 	e->peek->stream = e;
-	if (e->pause_ms < LOOK_MAX_MS)
-		e->pause_ms += e->pause_ms / 4;
 	flow_go(peek);
 }
 
@@ -218,7 +224,9 @@ stream_look(struct flow *f)
 	write_heartbeat(e);
 	if (e->peek != NULL)
 		e->again = true;
-	else if (http_stream_pending(e->call.http.req) < PENDING_MAX)
+	else if (http_stream_pending(e->call.http.req) >= PENDING_MAX)
+		e->pause_ms = FULL_MS;
+	else
 		begin_look(e, f->loop);
 	return FLOW_NEXT;
 }
@@ -228,8 +236,12 @@ stream_wait(struct flow *f)
 {
 	struct events *e = (struct events *)f;
 
+	int64_t ms = e->pause_ms;
+
+	if (!e->behind && e->pause_ms < LOOK_MAX_MS)
+		e->pause_ms += e->pause_ms / 4;
 	flow_then(f, stream_look);
-	return waiter_wait(f, &e->waiter, e->pause_ms);
+	return waiter_wait(f, &e->waiter, ms);
 }
 
 void

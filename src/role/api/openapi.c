@@ -141,19 +141,31 @@ write_body(struct jsn_w *w, const struct route_doc *d)
 }
 
 static void
+write_media(struct jsn_w *w, const char *media, const char *schema)
+{
+	if (media == NULL)
+		return;
+	oa_object(w, media);
+	oa_raw(w, "schema", schema != NULL ? schema : S_STR);
+	jsn_w_close(w, '}');
+}
+
+static void
 write_answer(struct jsn_w *w, const struct doc_answer *a)
 {
+	const char *media = a->media;
 	char status[8];
 
+	if (media == NULL && a->schema != NULL)
+		media = "application/json";
 	snprintf(status, sizeof(status), "%d", a->status);
 	oa_object(w, status);
 	oa_str(w, "description", a->text);
 	oa_headers(w, a->headers);
-	if (a->schema != NULL || a->media != NULL) {
+	if (media != NULL) {
 		oa_object(w, "content");
-		oa_object(w, a->media != NULL ? a->media : "application/json");
-		oa_raw(w, "schema", a->schema != NULL ? a->schema : S_STR);
-		jsn_w_close(w, '}');
+		write_media(w, media, a->schema);
+		write_media(w, a->also, NULL);
 		jsn_w_close(w, '}');
 	}
 	jsn_w_close(w, '}');
