@@ -106,7 +106,8 @@ const struct conf_option conf_options[] = {
   .offset = AT(stream_heartbeat_ms),
   .def = "15s", .min = 100, .max = H, .roles = API,
   .text = "A stream of events says something at least so often." },
-{ .name = "stream_patience", .type = CONF_TIME, .offset = AT(stream_patience_ms),
+{ .name = "stream_patience", .type = CONF_TIME,
+  .offset = AT(stream_patience_ms),
   .def = "30s", .min = 100, .max = H, .roles = API,
   .text = "A client that takes nothing of its stream of events for so long is "
 	"cut off." },
