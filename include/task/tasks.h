@@ -37,6 +37,7 @@ struct task_claimed {
 	int64_t		   max_attempts, timeout_ms;
 	enum task_priority priority;
 	struct id	   user_id;
+	int64_t		   queued_us;	/* since when it was ready; wall */
 	/* borrowed from the call */
 	struct span	   queue, type, traceparent, payload;
 };
@@ -131,6 +132,9 @@ bool tasks_scan_row(const struct pg_call *, int row, struct task_ref *ret,
     int64_t *ret_seen);
 /* Rows with the input index of those that are QUEUED. */
 struct pg_call *tasks_still_queued(struct pg *, const struct task_ref *, size_t n);
+
+/* Rows with the input index and for how long (us) it has been QUEUED. */
+struct pg_call *tasks_ages(struct pg *, const struct task_ref *, size_t n);
 
 struct pg_call *leader_elect(struct pg *, const struct id *leader, int64_t seen_term);
 struct pg_call *partitions_ensure(struct pg *, int64_t days_ahead);

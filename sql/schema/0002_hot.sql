@@ -63,7 +63,7 @@ $$;
 CREATE FUNCTION taskflow.claim_tasks(uuid[], uuid[], timestamptz[], uuid, uuid)
 RETURNS TABLE (ord int8, attempt int4, returned int4, max_attempts int4, timeout_ms int8,
 	priority int2, queue text, type text, traceparent text, payload json, user_id uuid,
-	at timestamptz)
+	at timestamptz, queued_at timestamptz)
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan
 	SET enable_nestloop = off SET enable_seqscan = off AS $$
 #variable_conflict use_column
@@ -82,13 +82,15 @@ BEGIN
 		AND (t.status = 2 OR (t.status = 3 AND t.worker = u.worker))
 		AND (u.expires IS NULL OR clock_timestamp() < u.expires)
 		RETURNING u.ord, t.id, t.worker, t.attempt, t.returned, t.max_attempts, t.timeout_ms,
-			t.priority, t.queue, t.type, t.traceparent, t.payload, t.started_at, t.user_id
+			t.priority, t.queue, t.type, t.traceparent, t.payload, t.started_at, t.user_id,
+			t.queued_at
 	), e AS (
 		INSERT INTO taskflow.task_events (task_id, worker, at, attempt, kind, status)
 		SELECT id, worker, started_at, attempt, 3, 3 FROM c WHERE started_at = now()
 	)
 	SELECT u.ord, c.attempt, c.returned, c.max_attempts, c.timeout_ms, c.priority, c.queue,
-		c.type, c.traceparent, c.payload, c.user_id, clock_timestamp()
+		c.type, c.traceparent, c.payload, c.user_id, clock_timestamp(),
+		c.queued_at
 	FROM u LEFT JOIN c USING (ord) ORDER BY u.ord;
 END
 $$;

@@ -197,6 +197,7 @@ conn_refuse(struct conn *c, const struct problem *p, const char *detail)
 		conn_drop(c);
 		return;
 	}
+	http_count_refusal(p);
 	id_new(&id);
 	id_format(&id, none.id);
 	buf_init(&text, PROBLEM_MAX);
@@ -408,6 +409,7 @@ page_replace(struct conn *c)
 		return;
 	}
 	p = problem_of_status(status);
+	http_count_refusal(p);
 	id_new(&id);
 	id_format(&id, none.id);
 	buf_init(&text, PROBLEM_MAX);

@@ -157,6 +157,7 @@ tasks_claimed(const struct pg_call *c, int row, struct task_claimed *ret)
 	ret->traceparent = pg_span(c, row, 7);
 	ret->payload = pg_span(c, row, 8);
 	pg_uuid(c, row, 9, &ret->user_id);
+	ret->queued_us = pg_time(c, row, 11);
 	return true;
 }
 

@@ -12,6 +12,7 @@
 #include "api.h"
 #include "await.h"
 #include "base/clock.h"
+#include "base/metric.h"
 #include "draft.h"
 
 struct submit {
@@ -82,6 +83,7 @@ note_accepted(struct flow *f)
 	bool pending;
 
 	accept_result(s->insert, 0, d, a);
+	metric_count(METRIC_SUBMITTED + d->priority, 1);
 	pending = a->status == TASK_PENDING;
 	s->task.row = (struct task_row){ .id = d->id,
 		.status = a->status,
