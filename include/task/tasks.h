@@ -18,6 +18,7 @@ struct task_draft {
 	int64_t		   scheduled_us;	/* wall; 0: none */
 	int64_t		   delay_ms;		/* by the database's clock; 0: none */
 	const char	  *traceparent;		/* NULL: none */
+	const char	  *request_id;		/* the client's; NULL: none */
 	struct span	   payload;		/* JSON, checked */
 };
 struct task_accepted {
@@ -25,6 +26,7 @@ struct task_accepted {
 	int64_t		 created_us, scheduled_us;
 	int64_t		 due_in_ms;	/* until its time; of PENDING ones */
 };
+/* All of one request. */
 struct pg_call *tasks_insert(struct pg *, const struct task_draft *, size_t n);
 /* False: no row, since an earlier try had inserted it already. */
 bool tasks_inserted(const struct pg_call *, size_t i, struct task_accepted *ret);
@@ -97,6 +99,7 @@ struct task_event_row {
 	enum task_status status;
 	struct id	 worker;	/* zero: none */
 	struct span	 message;	/* p NULL: none */
+	struct span	 request_id;	/* which caused it; p NULL: not written */
 };
 /* No rows: no such task of that user, or nothing after that seq. At most
  * TASK_EVENTS_MAX, oldest first: more may follow after the last one. */

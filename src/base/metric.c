@@ -120,8 +120,8 @@ label(struct labels *l, const char *name, const char *value)
 }
 
 static void
-add_sample(struct buf *b, const char *name, const char *suffix,
-    const struct labels *l)
+add_sample(
+    struct buf *b, const char *name, const char *suffix, const struct labels *l)
 {
 	buf_adds(b, name);
 	buf_adds(b, suffix);
@@ -138,8 +138,8 @@ add_sample(struct buf *b, const char *name, const char *suffix,
 }
 
 void
-metric_put(struct metric_out *out, int64_t v, const char *first,
-    const char *second)
+metric_put(
+    struct metric_out *out, int64_t v, const char *first, const char *second)
 {
 	const struct metric_row *r = out->row;
 	struct labels l = { .n = 0 };
@@ -183,9 +183,8 @@ write_histogram(struct buf *b, const struct metric_row *r,
 			snprintf(le, sizeof(le), "+Inf");
 		else
 			snprintf(le, sizeof(le), "%g",
-			    is_in_seconds(r)
-				? (double)r->bounds[i] / US_PER_S
-				: (double)r->bounds[i]);
+			    is_in_seconds(r) ? (double)r->bounds[i] / US_PER_S
+					     : (double)r->bounds[i]);
 		add_sample(b, r->name, "_bucket", &with_le);
 		buf_add_int(b, count);
 		buf_addc(b, '\n');

@@ -77,13 +77,13 @@ value_reason(unsigned i, const char **ret_value2)
 	return i < ERR_MAX ? err_name((enum err)i) : names[i - ERR_MAX];
 }
 
-#define VALUES(set, ...)                                          \
+#define VALUES(set, ...)                                                    \
 	static const char *value_##set(unsigned i, const char **ret_value2) \
-	{                                                         \
-		static const char *const names[] = { __VA_ARGS__ }; \
-                                                                  \
-		(void)ret_value2;                                 \
-		return names[i];                                  \
+	{                                                                   \
+		static const char *const names[] = { __VA_ARGS__ };         \
+                                                                            \
+		(void)ret_value2;                                           \
+		return names[i];                                            \
 	}
 VALUES(none, "")
 VALUES(status, "2xx", "3xx", "4xx", "5xx")
@@ -130,10 +130,10 @@ metric_type_name(enum metric_type t)
 static const char *
 role_name(const struct metric_row *r)
 {
-	return r->roles == ROLE_ALL	? "all"
-	    : r->roles == ROLE_API	? "api"
-	    : r->roles == ROLE_WORKER	? "worker"
-					: "manager";
+	return r->roles == ROLE_ALL   ? "all"
+	    : r->roles == ROLE_API    ? "api"
+	    : r->roles == ROLE_WORKER ? "worker"
+				      : "manager";
 }
 
 /* The labels' names with commas, "-" if there are none. */

@@ -111,6 +111,7 @@ struct http_req {
 	bool closes;
 	unsigned nnotes;
 	struct http_note note[HTTP_MAX_NOTES];
+	struct id made_id; /* zero: the client gave one */
 	char id[HTTP_ID_MAX + 1];
 };
 

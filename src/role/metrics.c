@@ -166,7 +166,6 @@ metrics_end(struct flow *f, enum err err)
 	if (err != OK)
 		http_problem(m->http.req, err, NULL, 0);
 	else
-		http_reply(
-		    m->http.req, 200, METRICS_TYPE, buf_span(&m->text));
+		http_reply(m->http.req, 200, METRICS_TYPE, buf_span(&m->text));
 	buf_fini(&m->text);
 }

@@ -357,8 +357,7 @@ connect_end(struct flow *f, enum err err)
 	r->failures = 0;
 	r->generation++;
 	if (r->server >= 0)
-		metric_count(
-		    METRIC_REDIS_CONNECTS + (unsigned)r->server, 1);
+		metric_count(METRIC_REDIS_CONNECTS + (unsigned)r->server, 1);
 	r->up_since_us = clock_mono_us();
 	if (r->told_down || r->generation == 1)
 		log_info("redis", "connected", KV_STR("server", r->name));

@@ -78,7 +78,7 @@ parse_drafts(struct flow *f)
 	if (d->n == 0)
 		return FLOW_END;
 	for (size_t i = 0; i < d->n; i++)
-		accept_draft(c, trace, &d->draft[i]);
+		accept_draft(c, trace, i, &d->draft[i]);
 	b->outcome = arena_zalloc(&f->arena, d->n * sizeof(*b->outcome));
 	b->todo[b->ntodo++] = (struct range){ 0, d->n };
 	return FLOW_NEXT;
@@ -105,8 +105,7 @@ note_accepted(struct batch *b)
 		accept_result(b->insert, i - r.from, &b->drafts.draft[i],
 		    &b->outcome[i].accepted);
 		b->outcome[i].done = true;
-		metric_count(
-		    METRIC_SUBMITTED + b->drafts.draft[i].priority, 1);
+		metric_count(METRIC_SUBMITTED + b->drafts.draft[i].priority, 1);
 	}
 	b->naccepted += r.to - r.from;
 }

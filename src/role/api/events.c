@@ -105,10 +105,26 @@ check_task(struct flow *f)
 	return flow_check(f, pg_rows(e->task) > 0 ? OK : ERR_NOT_FOUND);
 }
 
+/* A request whose client did not name it has the name that the ids of its tasks
+ * have in common: see accept_draft. */
+static void
+name_request(
+    const struct id *task, char text[ID_TEXT_SIZE], struct task_event_row *row)
+{
+	struct id family;
+
+	if (row->event != EVENT_CREATED || row->request_id.p != NULL)
+		return;
+	id_family(task, &family);
+	id_format(&family, text);
+	row->request_id = span_of(text);
+}
+
 static void
 events_end(struct flow *f, enum err err)
 {
 	struct events *e = (struct events *)f;
+	char request_id[ID_TEXT_SIZE];
 	struct task_event_row row;
 	struct buf body;
 	struct jsn_w w;
@@ -125,6 +141,7 @@ events_end(struct flow *f, enum err err)
 	jsn_w_open(&w, '[');
 	for (i = 0; i < pg_rows(e->events); i++) {
 		tasks_event_row(e->events, i, &row);
+		name_request(&e->id, request_id, &row);
 		render_event(&w, &row);
 	}
 	jsn_w_close(&w, ']');

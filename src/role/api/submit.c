@@ -58,7 +58,7 @@ parse_draft(struct flow *f)
 		    clock_wall_us(), &f->arena, &s->draft, &c->fault);
 	if (err != OK)
 		return flow_check(f, err);
-	accept_draft(c, accept_traceparent(c), &s->draft);
+	accept_draft(c, accept_traceparent(c), 0, &s->draft);
 	s->task.id = s->draft.id;
 	http_note_id(req, "task", &s->task.id);
 	return FLOW_NEXT;

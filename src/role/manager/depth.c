@@ -222,8 +222,8 @@ put_lists(struct metric_out *out, const struct depth *d, int64_t now)
 			l = &d->queue[i].list[p];
 			age = l->n == 0 || l->ready_us == 0 ? 0
 							    : now - l->ready_us;
-			metric_put(out, now == 0 ? l->n : age,
-			    d->queue[i].name, names[p]);
+			metric_put(out, now == 0 ? l->n : age, d->queue[i].name,
+			    names[p]);
 		}
 }
 

@@ -163,8 +163,7 @@ keep_queued(struct flow *f)
 			redis_send(signal_settled(high(f), &ref->id, 1));
 	}
 	k->part.r->recovered += (uint64_t)pg_rows(k->recover);
-	metric_count(
-	    METRIC_RECOVERED + RECOVERY_ORPHAN, pg_rows(k->recover));
+	metric_count(METRIC_RECOVERED + RECOVERY_ORPHAN, pg_rows(k->recover));
 	return FLOW_NEXT;
 }
 

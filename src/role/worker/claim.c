@@ -427,8 +427,7 @@ start_claimed(struct flow *f)
 
 	if (pg_call_err(k->claim) != OK || !was_in_time(k))
 		return unclaim(f);
-	metric_observe(
-	    CLAIM_SECONDS, 0, clock_mono_us() - w->claim_sent_us);
+	metric_observe(CLAIM_SECONDS, 0, clock_mono_us() - w->claim_sent_us);
 	/* The answer may have taken long: things may have changed. */
 	start = !w->draining && !lease_is_over(w);
 	for (i = 0; i < pg_rows(k->claim); i++) {

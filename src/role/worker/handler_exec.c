@@ -77,8 +77,7 @@ program_free(struct handler *h, struct child *child)
 
 /* Why it was told to end says more than how it did. */
 void
-program_count_exit(
-    const struct child_exit *e, bool timed_out, bool interrupted)
+program_count_exit(const struct child_exit *e, bool timed_out, bool interrupted)
 {
 	unsigned how = EXIT_OK;
 
