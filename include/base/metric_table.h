@@ -67,7 +67,7 @@ M(DRAINING, "taskflow_draining", GAUGE, NONE, ALL, NONE, NONE,		\
 M(LOOP_TURN, "taskflow_loop_turn_seconds", HISTOGRAM, SHORT, ALL, NONE,	\
     NONE, "how long the flows of one turn of the loop ran")		\
 M(LOOP_LAG, "taskflow_loop_lag_seconds", HISTOGRAM, SHORT, ALL, NONE,	\
-    NONE, "how late a timer ran that is due ten times a second")	\
+    NONE, "how late a timer ran that is due twice a second")	\
 M(LOOP_LAG_MAX, "taskflow_loop_lag_max_seconds", GAUGE, NONE, ALL, NONE,\
     NONE, "the longest of these since the last scrape")			\
 M(THREAD_JOBS, "taskflow_thread_jobs", GAUGE, NONE, ALL, NONE, NONE,\

@@ -15,7 +15,7 @@
 #include "loop/loop.h"
 #include "loop_private.h"
 
-#define TICK_US (100 * US_PER_MS)
+#define TICK_US (500 * US_PER_MS)
 #define MAX_SIGNALS 8
 /* Of events: the default is the middle one. */
 #define PRIORITIES 3

@@ -1,6 +1,6 @@
 /*
  * From a request to what it caused: its name in the answer, in the log, in
- * problems and in the events of its tasks; and its trace, as far as the handler.
+ * problems and in the events of its tasks; and its trace, up to the handler.
  */
 #include "support/ledger.h"
 #include "support/stack.h"
@@ -185,7 +185,7 @@ the_trace_comes_to_the_handler(void **state)
 	all_ended();
 }
 
-/* What a worker says of a task (of those that failed) names task and attempt. */
+/* What a worker says of a task that failed. */
 static void
 a_line_of_the_worker_names_task_and_attempt(void **state)
 {
