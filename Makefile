@@ -153,9 +153,11 @@ lint:					## floors, lengths, layout, cppcheck, scripts, manuals
 fmt:					## lay the C sources out with clang-format
 	$(Q)clang-format -i $(FORMATTED)
 CONF_TESTS := $(addprefix $(B)/test/unit/base/test_conf_,value manual)
-conf: $(CONF_TESTS)			## write conf/taskflowd.conf and its manual from the option table
+METRIC_TEST := $(B)/test/unit/base/test_metric_manual
+conf: $(CONF_TESTS) $(METRIC_TEST)			## write conf/taskflowd.conf and its manual from the option table
 	$(Q)$(B)/test/unit/base/test_conf_value --write conf/taskflowd.conf
 	$(Q)$(B)/test/unit/base/test_conf_manual --write
+	$(Q)$(METRIC_TEST) --write
 
 FUZZ := $(patsubst test/fuzz/%.c,build/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 60

@@ -7,6 +7,7 @@
 
 #include "base/conf.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "role/app.h"
 #include "role/migrate.h"
 
@@ -113,6 +114,9 @@ main(int argc, char **argv)
 		break;
 	case CONF_DUMP:
 		conf_dump(&conf, stdout);
+		break;
+	case CONF_METRICS:
+		metric_list(stdout);
 		break;
 	case CONF_CHECK:
 		code = check(&conf);

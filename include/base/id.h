@@ -21,6 +21,15 @@ struct id {
 /* Never returns the same id twice, never a smaller one than before. One thread
  * only. */
 void id_new(struct id *ret);
+/*
+ * A family: 4096 ids that differ in their last 12 bits alone, so that each
+ * tells which family it is of. The id of the family is its member 0, and as new
+ * and as random (50 bits) as other ids.
+ */
+#define ID_FAMILY_MAX	4096
+void id_new_family(struct id *ret);
+void id_member(const struct id *family, unsigned i, struct id *ret);
+void id_family(const struct id *member, struct id *ret);
 void id_format(const struct id *, char ret[ID_TEXT_SIZE]);
 /* 8-4-4-4-12 hexadecimal digits of either case, any version. */
 bool id_parse(const char *, size_t len, struct id *ret);

@@ -77,6 +77,10 @@ const char *http_header(const struct http_req *, const char *name);
 /* Is the body's media type JSON (or absent)? Else ERR_MEDIA_TYPE. */
 enum err http_expect_json(const struct http_req *, struct fault *);
 const char *http_request_id(const struct http_req *);
+/* The same, if the client gave it; else NULL, and it is a family (base/id.h)
+ * of which the request may have the members. */
+const char *http_client_id(const struct http_req *);
+const struct id *http_made_id(const struct http_req *);
 const char *http_peer(const struct http_req *);
 int64_t http_started_us(const struct http_req *);	/* monotonic */
 /* What a route wants to see in the access log, such as "user"; copied. */

@@ -30,7 +30,7 @@ void loop_turn(struct loop *);
 /* For src/loop alone. */
 struct event_base *loop_base(struct loop *);
 
-/* Turns of the loop so far, and the worst lateness of a 100 ms tick since the
+/* Turns of the loop so far, and the worst lateness of a 500 ms tick since the
  * last call, in microseconds. */
 uint64_t loop_turns(const struct loop *);
 int64_t loop_take_lag_us(struct loop *);

@@ -16,6 +16,9 @@ struct thread_pool *thread_pool_open(struct loop *, unsigned threads,
 /* Waits for the jobs that run; the rest ends with ERR_SHUTDOWN. */
 void thread_pool_close(struct thread_pool *);
 
+/* Jobs that wait or run. */
+unsigned thread_pool_jobs(struct thread_pool *);
+
 struct thread_job {
 	struct op op;
 	/* On a helper thread. */

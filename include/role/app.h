@@ -68,9 +68,10 @@ struct app *app_open(struct conf *,
 int app_run(struct app *);
 void app_close(struct app *);
 
-/* Every role serves these: /livez, /readyz, /status. */
+/* Every role serves these: /livez, /readyz, /status, /metrics. */
 extern const struct route ops_routes[];
 extern const size_t ops_nroutes;
-extern const struct flow_def livez_flow, readyz_flow, status_flow;
+extern const struct flow_def livez_flow, readyz_flow, status_flow,
+    metrics_flow;
 
 #endif

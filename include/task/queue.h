@@ -50,6 +50,13 @@ struct redis_call *queue_range(struct redis *, const char *queue,
 struct redis_call *queue_length(struct redis *, const char *queue);
 /* The next part of the names of all processing lists. Answer: cursor, keys. */
 struct redis_call *queue_scan_processing(struct redis *, const char *cursor);
+/* The next part of the names of all queues. Answer: cursor, keys. */
+struct redis_call *queue_scan_names(struct redis *, const char *cursor);
+/* Of which queue is it the list? Borrowed; false: it is none. */
+bool queue_of_key(struct span key, struct span *ret);
+/* Two replies for each: the length, and the first id or nil. */
+struct redis_call *queue_heads(struct redis *, const char *const *queues,
+    size_t n);
 /* Whose list is it? False: it is none. */
 bool worker_of_key(struct span key, struct id *ret);
 

@@ -18,6 +18,7 @@ struct task_draft {
 	int64_t		   scheduled_us;	/* wall; 0: none */
 	int64_t		   delay_ms;		/* by the database's clock; 0: none */
 	const char	  *traceparent;		/* NULL: none */
+	const char	  *request_id;		/* the client's; NULL: none */
 	struct span	   payload;		/* JSON, checked */
 };
 struct task_accepted {
@@ -25,6 +26,7 @@ struct task_accepted {
 	int64_t		 created_us, scheduled_us;
 	int64_t		 due_in_ms;	/* until its time; of PENDING ones */
 };
+/* All of one request. */
 struct pg_call *tasks_insert(struct pg *, const struct task_draft *, size_t n);
 /* False: no row, since an earlier try had inserted it already. */
 bool tasks_inserted(const struct pg_call *, size_t i, struct task_accepted *ret);
@@ -37,6 +39,7 @@ struct task_claimed {
 	int64_t		   max_attempts, timeout_ms;
 	enum task_priority priority;
 	struct id	   user_id;
+	int64_t		   queued_us;	/* since when it was ready; wall */
 	/* borrowed from the call */
 	struct span	   queue, type, traceparent, payload;
 };
@@ -96,6 +99,7 @@ struct task_event_row {
 	enum task_status status;
 	struct id	 worker;	/* zero: none */
 	struct span	 message;	/* p NULL: none */
+	struct span	 request_id;	/* which caused it; p NULL: not written */
 };
 /* No rows: no such task of that user, or nothing after that seq. At most
  * TASK_EVENTS_MAX, oldest first: more may follow after the last one. */
@@ -131,6 +135,9 @@ bool tasks_scan_row(const struct pg_call *, int row, struct task_ref *ret,
     int64_t *ret_seen);
 /* Rows with the input index of those that are QUEUED. */
 struct pg_call *tasks_still_queued(struct pg *, const struct task_ref *, size_t n);
+
+/* Rows with the input index and for how long (us) it has been QUEUED. */
+struct pg_call *tasks_ages(struct pg *, const struct task_ref *, size_t n);
 
 struct pg_call *leader_elect(struct pg *, const struct id *leader, int64_t seen_term);
 struct pg_call *partitions_ensure(struct pg *, int64_t days_ahead);

@@ -66,7 +66,10 @@ CREATE TABLE taskflow.task_events (
 	attempt		integer NOT NULL,
 	kind		smallint NOT NULL,
 	status		smallint NOT NULL,	-- of the task, after it
-	message		text
+	message		text,
+	-- Which request caused it: one that its client named (others stand in
+	-- the id of the task).
+	request_id	text
 ) PARTITION BY RANGE (task_id);
 -- GET /tasks/{id}/events. No foreign key (it costs 16 % of the whole flow):
 -- events are written by the statement that changes the task, and both leave

@@ -53,6 +53,47 @@ BEGIN
 END
 $$;
 
+-- The same for requests whose clients named them; a function of its own, since
+-- most do not.
+-- $12 request_id
+CREATE FUNCTION taskflow.insert_tasks_asked(uuid[], uuid[], text[], text[], int2[], int4[],
+	int8[], timestamptz[], int8[], text[], json[], text[])
+RETURNS TABLE (ord int8, status int2, created_at timestamptz, scheduled_at timestamptz,
+	due_in_ms int8)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
+	WITH u AS (
+		SELECT u.*, coalesce(scheduled_at, now() + delay_ms * interval '1 millisecond') AS due
+		FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::int2[], $6::int4[],
+			$7::int8[], $8::timestamptz[], $9::int8[], $10::text[], $11::json[],
+			$12::text[])
+			WITH ORDINALITY AS u(id, user_id, type, queue, priority, max_attempts,
+			timeout_ms, scheduled_at, delay_ms, traceparent, payload, request_id,
+			ord)
+	), t AS (
+		INSERT INTO taskflow.tasks (id, user_id, type, queue, priority, max_attempts,
+			timeout_ms, created_at, scheduled_at, due_at, queued_at, status,
+			traceparent, payload)
+		SELECT id, user_id, type, queue, priority, max_attempts, timeout_ms, now(), due,
+			CASE WHEN due > now() THEN due END,
+			CASE WHEN due > now() THEN NULL ELSE now() END,
+			CASE WHEN due > now() THEN 1 ELSE 2 END,
+			traceparent, payload
+		FROM u
+		ON CONFLICT (id) DO NOTHING
+		RETURNING id, status, created_at, scheduled_at
+	), e AS (
+		INSERT INTO taskflow.task_events (task_id, at, attempt, kind, status, request_id)
+		SELECT t.id, t.created_at, 0, 1, t.status, u.request_id FROM t JOIN u USING (id)
+	)
+	SELECT u.ord, t.status, t.created_at, t.scheduled_at,
+		(extract(epoch FROM t.scheduled_at - now()) * 1000)::int8
+	FROM u JOIN t USING (id) ORDER BY u.ord;
+END
+$$;
+
 -- Claim ids that Redis says are ready: the compare-and-set that decides who
 -- owns a task. A claim whose answer was lost may be sent again: the same worker
 -- gets its task back, attempt unchanged. One that was given up and still waits
@@ -63,7 +104,7 @@ $$;
 CREATE FUNCTION taskflow.claim_tasks(uuid[], uuid[], timestamptz[], uuid, uuid)
 RETURNS TABLE (ord int8, attempt int4, returned int4, max_attempts int4, timeout_ms int8,
 	priority int2, queue text, type text, traceparent text, payload json, user_id uuid,
-	at timestamptz)
+	at timestamptz, queued_at timestamptz)
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan
 	SET enable_nestloop = off SET enable_seqscan = off AS $$
 #variable_conflict use_column
@@ -82,13 +123,15 @@ BEGIN
 		AND (t.status = 2 OR (t.status = 3 AND t.worker = u.worker))
 		AND (u.expires IS NULL OR clock_timestamp() < u.expires)
 		RETURNING u.ord, t.id, t.worker, t.attempt, t.returned, t.max_attempts, t.timeout_ms,
-			t.priority, t.queue, t.type, t.traceparent, t.payload, t.started_at, t.user_id
+			t.priority, t.queue, t.type, t.traceparent, t.payload, t.started_at, t.user_id,
+			t.queued_at
 	), e AS (
 		INSERT INTO taskflow.task_events (task_id, worker, at, attempt, kind, status)
 		SELECT id, worker, started_at, attempt, 3, 3 FROM c WHERE started_at = now()
 	)
 	SELECT u.ord, c.attempt, c.returned, c.max_attempts, c.timeout_ms, c.priority, c.queue,
-		c.type, c.traceparent, c.payload, c.user_id, clock_timestamp()
+		c.type, c.traceparent, c.payload, c.user_id, clock_timestamp(),
+		c.queued_at
 	FROM u LEFT JOIN c USING (ord) ORDER BY u.ord;
 END
 $$;

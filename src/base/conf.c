@@ -332,7 +332,8 @@ scan_flags(struct conf_reader *r, struct args a, enum conf_action *action,
 			    f.action->name);
 		before = f.action->name;
 		*action = f.action->action;
-		if (*action == CONF_HELP || *action == CONF_VERSION)
+		if (*action == CONF_HELP || *action == CONF_VERSION ||
+		    *action == CONF_METRICS)
 			return true;
 	}
 	return true;
@@ -365,7 +366,8 @@ read_all(struct conf_reader *r, struct args args, getenv_function *get,
 
 	if (!set_defaults(r) || !scan_flags(r, args, action, &config))
 		return false;
-	if (*action == CONF_HELP || *action == CONF_VERSION)
+	if (*action == CONF_HELP || *action == CONF_VERSION ||
+	    *action == CONF_METRICS)
 		return true;
 	if (config == NULL) {
 		config = env_get(get, "config", "", name);

@@ -255,6 +255,8 @@ const struct conf_action_row conf_actions[] = {
   "Print every option with its value, secrets masked, and exit." },
 { "check-config", CONF_CHECK,
   "Say whether the configuration is good, and exit." },
+{ "list-metrics", CONF_METRICS,
+  "Print every metric with its type, roles and labels, and exit." },
 { "migrate", CONF_MIGRATE, "Bring the database up to date, and exit." },
 { NULL, CONF_RUN, NULL }
 };

@@ -1,3 +1,5 @@
+#include <assert.h>
+
 #include "base/id.h"
 
 #include "base/clock.h"
@@ -53,6 +55,28 @@ id_new(struct id *ret)
 		tick = last_tick + 1;
 	last_tick = tick;
 	assemble(ret, tick, random_u64());
+}
+
+void
+id_member(const struct id *family, unsigned i, struct id *ret)
+{
+	assert(i < ID_FAMILY_MAX);
+	*ret = *family;
+	ret->b[14] = (uint8_t)((ret->b[14] & 0xf0) | i >> 8);
+	ret->b[15] = (uint8_t)i;
+}
+
+void
+id_family(const struct id *member, struct id *ret)
+{
+	id_member(member, 0, ret);
+}
+
+void
+id_new_family(struct id *ret)
+{
+	id_new(ret);
+	id_family(ret, ret);
 }
 
 void

@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "http_private.h"
 
 #define BACKLOG 1024
@@ -31,6 +32,23 @@ static struct listener_list everyone = TAILQ_HEAD_INITIALIZER(everyone);
 
 static void on_request(struct evhttp_request *, void *);
 
+static void
+put_in_flight(struct metric_out *out, void *arg)
+{
+	metric_put(out, (int64_t)((struct http *)arg)->in_flight, NULL, NULL);
+}
+
+static void
+put_connections(struct metric_out *out, void *arg)
+{
+	const struct http_listener *l;
+	size_t n = 0;
+
+	TAILQ_FOREACH (l, &((struct http *)arg)->listeners, link)
+		n += l->conns.n;
+	metric_put(out, (int64_t)n, NULL, NULL);
+}
+
 struct http *
 http_open(struct loop *loop, const struct http_conf *conf)
 {
@@ -40,6 +58,8 @@ http_open(struct loop *loop, const struct http_conf *conf)
 	h->conf = *conf;
 	room_init(&h->room, loop);
 	TAILQ_INIT(&h->listeners);
+	metric_collect(ROW_HTTP_IN_FLIGHT, put_in_flight, h);
+	metric_collect(ROW_HTTP_CONNECTIONS, put_connections, h);
 	return h;
 }
 
@@ -160,6 +180,19 @@ make_evhttp(struct http *h, struct http_listener *l)
 	return evhttp;
 }
 
+/* HEAD counts as the GET whose route it takes. */
+static void
+name_metrics(struct http_listener *l)
+{
+	static const char *const methods[] = { "GET", "POST", "PUT", "PATCH",
+		"DELETE" };
+
+	l->metric = xcalloc(l->nroutes + 1, sizeof(*l->metric));
+	for (size_t i = 0; i < l->nroutes; i++)
+		l->metric[i] = metric_route(
+		    methods[l->routes[i].method], l->routes[i].path);
+}
+
 bool
 http_listen(struct http *h, const char *addr, const struct route *routes,
     size_t n, void *ctx, char *err, size_t err_size)
@@ -185,6 +218,7 @@ http_listen(struct http *h, const char *addr, const struct route *routes,
 	l->http = h;
 	l->routes = routes;
 	l->nroutes = n;
+	name_metrics(l);
 	l->ctx = ctx;
 	timer_init(&l->pause, h->loop, pause_over);
 	conns_open(l);
@@ -279,6 +313,7 @@ start_flow(struct http_listener *l, struct evhttp_request *ev,
 	f->ctx = l->ctx;
 	req_init(f->req, l->http, ev, &flow->arena, m);
 	f->req->from = l;
+	f->req->metric = l->metric[m->route - l->routes];
 	arena_defer(&flow->arena, check_answered, f->req);
 	room_go(&l->http->room, flow,
 	    evbuffer_get_length(evhttp_request_get_input_buffer(ev)));
@@ -400,6 +435,7 @@ http_close(struct http *h)
 		return;
 	assert(h->in_flight == 0);
 	room_fini(&h->room);
+	metric_forget(h);
 	http_drain(h);
 	while ((l = TAILQ_FIRST(&h->listeners)) != NULL) {
 		TAILQ_REMOVE(&h->listeners, l, link);
@@ -408,6 +444,7 @@ http_close(struct http *h)
 		evhttp_free(l->evhttp);
 		conns_close(l);
 		timer_fini(&l->pause);
+		free(l->metric);
 		free(l);
 	}
 	free(h);

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "http_private.h"
 
 /* Bytes of our headers in an answer. */
@@ -34,14 +35,35 @@ copy_path(char *to, size_t size, struct span path)
 }
 
 void
+http_count_refusal(const struct problem *p)
+{
+	metric_count(METRIC_HTTP_REFUSED + problem_reason(p), 1);
+}
+
+static void
+count(const struct http_req *req, int status, int64_t us)
+{
+	unsigned class = STATUS_5XX;
+
+	if (status < 500)
+		class = status < 300 ? STATUS_2XX
+		    : status < 400   ? STATUS_3XX
+				     : STATUS_4XX;
+	metric_count(
+	    METRIC_HTTP_REQUESTS + req->metric * N_SET_STATUS + class, 1);
+	metric_observe(HTTP_SECONDS, req->metric, us);
+}
+
+void
 http_log_access(const struct http_req *req, int status)
 {
 	enum log_level level = is_probe(req->path) ? LOG_DEBUG : LOG_INFO;
-	int64_t ms = (clock_mono_us() - req->started_us) / US_PER_MS;
+	int64_t us = clock_mono_us() - req->started_us;
 	struct kv kvs[HTTP_MAX_NOTES + 7] = { { .key = "" } };
 	char path[512] = "-";
 	unsigned n = 1;
 
+	count(req, status, us);
 	if (!log_enabled(level))
 		return;
 	if (req->path.p != NULL)
@@ -49,7 +71,7 @@ http_log_access(const struct http_req *req, int status)
 	kvs[n++] = (struct kv)KV_STR("method", req->method);
 	kvs[n++] = (struct kv)KV_STR("path", path);
 	kvs[n++] = (struct kv)KV_INT("status", status);
-	kvs[n++] = (struct kv)KV_INT("ms", ms);
+	kvs[n++] = (struct kv)KV_INT("ms", us / US_PER_MS);
 	kvs[n++] = (struct kv)KV_STR("request_id", req->id);
 	for (const struct http_note *note = req->note;
 	     note < req->note + req->nnotes; note++)
@@ -216,6 +238,7 @@ req_refuse(struct http_req *req, const struct problem *p, const char *detail,
 	char text[24];
 	struct buf body;
 
+	http_count_refusal(p);
 	if (retry_after_s <= 0)
 		retry_after_s = p->retry_after_s;
 	if (retry_after_s > 0 && !has_header(req, "Retry-After")) {

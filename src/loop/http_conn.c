@@ -201,6 +201,7 @@ conn_refuse(struct conn *c, const struct problem *p, const char *detail)
 		conn_drop(c);
 		return;
 	}
+	http_count_refusal(p);
 	id_new(&id);
 	id_format(&id, none.id);
 	buf_init(&text, PROBLEM_MAX);
@@ -439,6 +440,7 @@ page_replace(struct conn *c)
 		return;
 	}
 	p = problem_of_status(status);
+	http_count_refusal(p);
 	id_new(&id);
 	id_format(&id, none.id);
 	buf_init(&text, PROBLEM_MAX);

@@ -54,6 +54,7 @@ struct http_listener {
 	struct loop_timer pause; /* after a failed accept */
 	struct conns conns;
 	const struct route *routes;
+	unsigned *metric; /* of each route, see metric_route */
 	size_t nroutes;
 	void *ctx;
 };
@@ -137,10 +138,12 @@ struct http_req {
 	int64_t started_us;
 	struct buf head; /* of the answer, see http_add_header */
 	struct http_stream stream;
+	unsigned metric; /* of its route */
 	bool is_head;
 	bool closes;
 	unsigned nnotes;
 	struct http_note note[HTTP_MAX_NOTES];
+	struct id made_id; /* zero: the client gave one */
 	char id[HTTP_ID_MAX + 1];
 };
 
@@ -156,7 +159,9 @@ void answer_init(struct http_req *);
 void answer_head(struct http_req *, const char *type);
 void req_refuse(struct http_req *, const struct problem *, const char *detail,
     const struct fault *, int retry_after_s);
-/* The one line of a request; path absent: one that evhttp refused. */
+/* One more answer that is a problem. */
+void http_count_refusal(const struct problem *);
+/* The one line of a request, and its metrics; path absent: one that evhttp refused. */
 void http_log_access(const struct http_req *, int status);
 
 #endif

@@ -55,14 +55,13 @@ static void
 choose_id(struct http_req *req)
 {
 	const char *given = http_header(req, "X-Request-Id");
-	struct id id;
 
 	if (is_request_id(given)) {
 		memcpy(req->id, given, strlen(given) + 1);
 		return;
 	}
-	id_new(&id);
-	id_format(&id, req->id);
+	id_new_family(&req->made_id);
+	id_format(&req->made_id, req->id);
 }
 
 void
@@ -243,6 +242,19 @@ const char *
 http_request_id(const struct http_req *req)
 {
 	return req->id;
+}
+
+const char *
+http_client_id(const struct http_req *req)
+{
+	return id_is_zero(&req->made_id) ? req->id : NULL;
+}
+
+const struct id *
+http_made_id(const struct http_req *req)
+{
+	assert(!id_is_zero(&req->made_id));
+	return &req->made_id;
 }
 
 /* One socket for both families shows IPv4 peers in the clothes of IPv6. */

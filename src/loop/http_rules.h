@@ -48,6 +48,9 @@ size_t percent_decode(struct span raw, bool plus_is_space, char *ret);
 bool percent_is(struct span raw, bool plus_is_space, struct span text);
 
 /* ---- problem.c ---- */
+/* enum metric_reason */
+struct problem;
+unsigned problem_reason(const struct problem *);
 /* What an error becomes. Also for what only HTTP knows (408, 417, ...), which
  * has no enum err. */
 struct problem {

@@ -13,6 +13,7 @@
 #include <event2/http_struct.h>
 #include <stdlib.h>
 
+#include "base/metric.h"
 #include "http_private.h"
 
 void
@@ -30,6 +31,7 @@ http_stream_begin(struct http_req *req, const char *type,
 		req->closes = true;
 	answer_head(req, type);
 	req->http->nstreams++;
+	metric_count(METRIC_STREAMS, 1);
 	conn_streams(req);
 	evhttp_send_reply_start(req->ev, 200, NULL);
 }
@@ -73,6 +75,7 @@ take_ev(struct http_req *req)
 	req->path = req->query = span_of(NULL);
 	req->http->in_flight--;
 	req->http->nstreams--;
+	metric_count(METRIC_STREAMS, -1);
 	return ev;
 }
 

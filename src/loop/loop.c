@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/metric.h"
 #include "loop/loop.h"
 #include "loop_private.h"
 
@@ -44,6 +45,7 @@ struct loop {
 static void run_soon(int fd, short what, void *arg);
 static void run_idle(int fd, short what, void *arg);
 static void run_tick(struct loop_timer *);
+static void put_lag(struct metric_out *, void *);
 
 static void
 route_log(int severity, const char *text)
@@ -113,6 +115,7 @@ loop_open(void)
 	timer_init(&l->tick, l, run_tick);
 	l->tick_due_us = clock_mono_us() + TICK_US;
 	timer_arm_us(&l->tick, TICK_US);
+	metric_collect(ROW_LOOP_LAG_MAX, put_lag, l);
 	return l;
 }
 
@@ -123,6 +126,7 @@ loop_close(struct loop *l)
 
 	if (l == NULL)
 		return;
+	metric_forget(l);
 	timer_fini(&l->tick);
 	/* Bufferevents free themselves a turn late. */
 	event_base_loop(l->base, EVLOOP_NONBLOCK);
@@ -186,6 +190,7 @@ run_tick(struct loop_timer *t)
 	log_flush();
 	if (late > l->worst_lag_us)
 		l->worst_lag_us = late;
+	metric_observe(LOOP_LAG, 0, late);
 	l->tick_due_us = now + TICK_US;
 	timer_arm_us(&l->tick, TICK_US);
 }
@@ -205,6 +210,12 @@ loop_take_lag_us(struct loop *l)
 	return lag;
 }
 
+static void
+put_lag(struct metric_out *out, void *arg)
+{
+	metric_put(out, loop_take_lag_us(arg), NULL, NULL);
+}
+
 /* ---- soon, late, idle ---- */
 static void
 run_task(struct loop_task *t)
@@ -220,6 +231,7 @@ run_soon(int fd, short what, void *arg)
 	struct loop *l = arg;
 	struct loop_task *t, *last = TAILQ_LAST(&l->soon, task_list);
 	static const struct timeval at_once;
+	int64_t began = clock_mono_us();
 	bool more = last != NULL;
 
 	(void)fd;
@@ -235,6 +247,7 @@ run_soon(int fd, short what, void *arg)
 	while ((t = TAILQ_FIRST(&l->late)) != NULL)
 		run_task(t);
 	l->in_soon = false;
+	metric_observe(LOOP_TURN, 0, clock_mono_us() - began);
 	if (!TAILQ_EMPTY(&l->soon))
 		event_add(l->soon_ev, &at_once);
 }

@@ -64,6 +64,15 @@ problem_of_status(int status)
 	return &rows[ERR_INTERNAL];
 }
 
+/* Both tables are in the order of the enums. */
+unsigned
+problem_reason(const struct problem *p)
+{
+	if (p >= rows && p < rows + ERR_MAX)
+		return (unsigned)(p - rows);
+	return ERR_MAX + (unsigned)(p - protocol_rows);
+}
+
 int
 problem_status(enum err err)
 {

@@ -170,6 +170,17 @@ enqueue(struct thread_pool *p, struct item *it)
 	return fits;
 }
 
+unsigned
+thread_pool_jobs(struct thread_pool *p)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&p->mutex);
+	n = p->jobs;
+	pthread_mutex_unlock(&p->mutex);
+	return n;
+}
+
 enum flow_next
 thread_run(struct thread_pool *p, struct thread_job *job, struct flow *f)
 {

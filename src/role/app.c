@@ -11,6 +11,7 @@
 #include "app_private.h"
 #include "base/clock.h"
 #include "base/crypt.h"
+#include "base/metric.h"
 #include "loop/child.h"
 
 #define REDIS_MAX_PENDING (64 * 1024 * 1024)
@@ -100,6 +101,7 @@ app_open(struct conf *conf, bool (*read_again)(struct conf *, char *, size_t),
 			app->roles[app->nroles++] = all_roles[i];
 	app->threads = thread_pool_open(app->loop, THREADS, THREAD_QUEUE);
 	if (open_stores(app, err, size) && open_http(app, err, size)) {
+		app_metrics_start(app);
 		app_check_start(app);
 		return app;
 	}
@@ -112,6 +114,7 @@ app_close(struct app *app)
 {
 	int i;
 
+	metric_forget(app);
 	for (i = app->nroles - 1; i >= 0; i--)
 		if (app->states[i] != NULL) {
 			app->roles[i]->stop(app->states[i]);

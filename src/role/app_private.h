@@ -1,7 +1,7 @@
 #ifndef TASKFLOW_ROLE_APP_PRIVATE_H
 #define TASKFLOW_ROLE_APP_PRIVATE_H
 
-/* What app.c and check.c share. */
+/* What app.c, check.c and metrics.c share. */
 #include "base/log.h"
 #include "role/app.h"
 
@@ -11,5 +11,7 @@ void app_check_start(struct app *);
 /* app.c */
 void app_start_roles(struct app *);
 void app_fail(struct app *, const char *why);
+/* The gauges of the process (metrics.c). */
+void app_metrics_start(struct app *);
 
 #endif

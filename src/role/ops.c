@@ -1,5 +1,6 @@
 /*
- * GET /livez and /readyz, in every role. Alive means that our loops turn, and
+ * GET /livez and /readyz, in every role (/status and /metrics have their own
+ * files). Alive means that our loops turn, and
  * never looks at a server: an outage must not restart everything. Ready means
  * that the start is done and the end has not begun.
  */
@@ -40,6 +41,7 @@ const struct route ops_routes[] = {
 	{ HTTP_GET, "/livez", &livez_flow, 0, NULL },
 	{ HTTP_GET, "/readyz", &readyz_flow, 0, NULL },
 	{ HTTP_GET, "/status", &status_flow, 0, NULL },
+	{ HTTP_GET, "/metrics", &metrics_flow, 0, NULL },
 };
 const size_t ops_nroutes = NELEM(ops_routes);
 

@@ -13,6 +13,21 @@
 
 static void expire(struct loop_timer *);
 
+static void
+put_waiting(struct metric_out *out, void *arg)
+{
+	const struct pg *pg = arg;
+
+	metric_put(out, (int64_t)pg->nwaiting[PG_WRITE], "write", NULL);
+	metric_put(out, (int64_t)pg->nwaiting[PG_READ], "read", NULL);
+}
+
+static void
+put_connections(struct metric_out *out, void *arg)
+{
+	metric_put(out, ((const struct pg *)arg)->up, NULL, NULL);
+}
+
 static const char *
 option(const struct pg *pg, const char *keyword)
 {
@@ -48,6 +63,8 @@ pg_open(struct loop *l, struct thread_pool *threads, const struct pg_conf *conf,
 	pg->application_name = xstrdup(conf->application_name);
 	pg->timeout_ms = conf->timeout_ms;
 	pg_dispatch_init(pg);
+	metric_collect(ROW_PG_WAITING, put_waiting, pg);
+	metric_collect(ROW_PG_CONNECTIONS, put_connections, pg);
 	timer_init(&pg->expiry, l, expire);
 	for (i = 0; i < 2; i++) {
 		TAILQ_INIT(&pg->waiting[i]);
@@ -84,6 +101,7 @@ pg_close(struct pg *pg)
 
 	if (pg == NULL)
 		return;
+	metric_forget(pg);
 	pg->closing = true;
 	for (i = 0; i < pg->nconns; i++)
 		conn_fini(&pg->conns[i]);
@@ -169,6 +187,8 @@ pg_finish(
 {
 	c->state = CALL_DONE;
 	c->err = err;
+	if (err != OK)
+		metric_count(METRIC_PG_FAILED + err, 1);
 	snprintf(c->sqlstate, sizeof(c->sqlstate), "%s", sqlstate);
 	snprintf(c->message, sizeof(c->message), "%s", message);
 	buf_fini(&c->enc);

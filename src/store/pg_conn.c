@@ -109,6 +109,7 @@ conn_lost(struct pg_conn *c, const char *why)
 {
 	bool busy = c->state == CONN_BUSY;
 
+	metric_count(METRIC_PG_LOST, 1);
 	pg_note_error(c->pg, why);
 	close_socket(c);
 	c->state = CONN_DOWN;
@@ -228,6 +229,7 @@ connect_end(struct flow *f, enum err err)
 	    PQenterPipelineMode(c->pgc) == 1) {
 		PQsetNoticeReceiver(c->pgc, drop_notice, NULL);
 		c->state = CONN_IDLE;
+		metric_count(METRIC_PG_CONNECTS, 1);
 		watch_renew(&c->watch, PQsocket(c->pgc), WATCH_READ);
 		pg_conn_changed(c->pg);
 		pg_dispatch_soon(c->pg);
@@ -277,6 +279,8 @@ segment_over(struct pg_conn *c)
 
 	timer_disarm(&c->timer);
 	pg->last_segment_us = clock_mono_us() - c->segment.sent_us;
+	metric_observe(
+	    PG_SEGMENT_SECONDS, c->segment.class, pg->last_segment_us);
 	pg_segment_ended(pg, &c->segment);
 	c->state = CONN_IDLE;
 	if (!segment_done(&c->segment, pg)) {

@@ -113,6 +113,8 @@ send_segment(struct pg *pg, enum pg_class class, struct pg_conn *conn)
 	else
 		fill_from_queue(pg, s);
 	pg->nsegments++;
+	metric_count(METRIC_PG_SEGMENTS + class, 1);
+	metric_observe(PG_SEGMENT_ROWS, class, (int64_t)s->rows);
 	pg->active[class]++;
 	pg->nsent[class] += s->ncalls;
 	conn_send(conn);

@@ -9,6 +9,7 @@
 #include <libpq-fe.h>
 #include <sys/queue.h>
 
+#include "base/metric.h"
 #include "store/pg.h"
 
 /* Bounds of one segment: larger ones gain nothing and delay their callers. */

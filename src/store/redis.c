@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "redis_private.h"
 
 struct redis *
@@ -22,6 +23,7 @@ redis_alloc(struct loop *l, struct thread_pool *threads,
 	r->loop = l;
 	r->threads = threads;
 	r->name = xstrdup(name);
+	r->server = -1;
 	r->timeout_ms = timeout_ms;
 	r->max_pending = max_pending;
 	addr_copy(&r->addr, addr);
@@ -44,6 +46,8 @@ redis_open(struct loop *l, struct thread_pool *threads,
 	r = redis_alloc(l, threads, &addr, conf->name, conf->timeout_ms,
 	    conf->max_pending_bytes);
 	addr_free(&addr);
+	if (strcmp(conf->name, "low") == 0 || strcmp(conf->name, "high") == 0)
+		r->server = conf->name[0] == 'h';
 	rconn_start(r);
 	return r;
 }
@@ -140,6 +144,19 @@ first_error(const struct redis_call *c)
 }
 
 /* ---- the end of a call ---- */
+static void
+count(const struct redis *r, enum err err)
+{
+	unsigned server = (unsigned)r->server;
+
+	if (err != OK) {
+		metric_count(METRIC_REDIS_FAILED + server, 1);
+		return;
+	}
+	metric_count(METRIC_REDIS_CALLS + server, 1);
+	metric_observe(REDIS_SECONDS, server, r->last_call_us);
+}
+
 void
 rcall_finish(struct redis_call *c, enum err err)
 {
@@ -153,6 +170,8 @@ rcall_finish(struct redis_call *c, enum err err)
 	c->err = err;
 	if (err == OK)
 		r->last_call_us = clock_mono_us() - c->sent_us;
+	if (r->server >= 0)
+		count(r, err);
 	if (c->abandoned)
 		rcall_free(c);
 	else

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/crypt.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "redis_private.h"
 
 #define CONNECT_TIMEOUT_MS 3000
@@ -355,6 +356,8 @@ connect_end(struct flow *f, enum err err)
 	r->state = REDIS_UP;
 	r->failures = 0;
 	r->generation++;
+	if (r->server >= 0)
+		metric_count(METRIC_REDIS_CONNECTS + (unsigned)r->server, 1);
 	r->up_since_us = clock_mono_us();
 	if (r->told_down || r->generation == 1)
 		log_info("redis", "connected", KV_STR("server", r->name));

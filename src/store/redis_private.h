@@ -62,6 +62,7 @@ struct redis {
 	struct thread_pool *threads;
 	struct redis_addr addr;
 	char *name;
+	int server; /* a label of metrics; -1: it is not counted */
 	int64_t timeout_ms;
 	size_t max_pending;
 	bool closing;

@@ -227,6 +227,38 @@ queue_scan_processing(struct redis *r, const char *cursor)
 	return scan(r, cursor, PROCESSING_PREFIX "*");
 }
 
+struct redis_call *
+queue_scan_names(struct redis *r, const char *cursor)
+{
+	return scan(r, cursor, QUEUE_PREFIX "*");
+}
+
+bool
+queue_of_key(struct span key, struct span *ret)
+{
+	size_t n = strlen(QUEUE_PREFIX);
+
+	if (key.len <= n || key.len - n > TASK_NAME_MAX ||
+	    memcmp(key.p, QUEUE_PREFIX, n) != 0)
+		return false;
+	*ret = (struct span){ key.p + n, key.len - n };
+	return true;
+}
+
+struct redis_call *
+queue_heads(struct redis *r, const char *const *queues, size_t n)
+{
+	struct redis_call *c = redis_call_new(r);
+	char key[QUEUE_KEY_SIZE];
+
+	for (size_t i = 0; i < n; i++) {
+		queue_key(key, queues[i]);
+		redis_cmd(c, "LLEN", key, NULL);
+		redis_cmd(c, "LINDEX", key, "0", NULL);
+	}
+	return c;
+}
+
 bool
 worker_of_key(struct span key, struct id *ret)
 {

@@ -14,6 +14,15 @@ static const struct pg_stmt insert_stmt = {
 	.cols = { PG_UUID, PG_UUID, PG_TEXT, PG_TEXT, PG_INT2, PG_INT4, PG_INT8,
 	    PG_TIME, PG_INT8, PG_TEXT, PG_JSON },
 };
+static const struct pg_stmt insert_asked_stmt = {
+	.name = "task_insert_asked",
+	.sql = sql_query_task_insert_asked,
+	.class = PG_WRITE,
+	.batched = true,
+	.ncols = 12,
+	.cols = { PG_UUID, PG_UUID, PG_TEXT, PG_TEXT, PG_INT2, PG_INT4, PG_INT8,
+	    PG_TIME, PG_INT8, PG_TEXT, PG_JSON, PG_TEXT },
+};
 static const struct pg_stmt claim_stmt = {
 	.name = "task_claim",
 	.sql = sql_query_task_claim,
@@ -56,8 +65,10 @@ static const struct pg_stmt progress_stmt = {
 struct pg_call *
 tasks_insert(struct pg *pg, const struct task_draft *d, size_t n)
 {
-	struct pg_call *c = pg_call_new(pg, &insert_stmt);
 	const struct task_draft *end = d + n;
+	bool asked = d->request_id != NULL;
+	struct pg_call *c =
+	    pg_call_new(pg, asked ? &insert_asked_stmt : &insert_stmt);
 
 	for (; d < end; d++) {
 		pg_put_uuid(c, &d->id);
@@ -77,6 +88,8 @@ tasks_insert(struct pg *pg, const struct task_draft *d, size_t n)
 			pg_put_null(c);
 		pg_put_str(c, d->traceparent);
 		pg_put_span(c, d->payload);
+		if (asked)
+			pg_put_str(c, d->request_id);
 	}
 	return c;
 }
@@ -157,6 +170,7 @@ tasks_claimed(const struct pg_call *c, int row, struct task_claimed *ret)
 	ret->traceparent = pg_span(c, row, 7);
 	ret->payload = pg_span(c, row, 8);
 	pg_uuid(c, row, 9, &ret->user_id);
+	ret->queued_us = pg_time(c, row, 11);
 	return true;
 }
 

@@ -43,6 +43,15 @@ static const struct pg_stmt still_queued_stmt = {
 	.ncols = 1,
 	.cols = { PG_UUID },
 };
+static const struct pg_stmt ages_stmt = {
+	.name = "task_ages",
+	.sql = sql_query_task_ages,
+	.class = PG_READ,
+	.batched = true,
+	.bounds = 1,
+	.ncols = 1,
+	.cols = { PG_UUID },
+};
 static const struct pg_stmt elect_stmt = {
 	.name = "leader_elect",
 	.sql = sql_query_leader_elect,
@@ -149,6 +158,12 @@ struct pg_call *
 tasks_still_queued(struct pg *pg, const struct task_ref *refs, size_t n)
 {
 	return call_on_refs(pg, &still_queued_stmt, refs, n);
+}
+
+struct pg_call *
+tasks_ages(struct pg *pg, const struct task_ref *refs, size_t n)
+{
+	return call_on_refs(pg, &ages_stmt, refs, n);
 }
 
 /* ---- recovery ---- */

@@ -127,4 +127,5 @@ tasks_event_row(const struct pg_call *c, int row, struct task_event_row *ret)
 	ret->attempt = pg_int(c, row, 4);
 	pg_uuid(c, row, 5, &ret->worker);
 	ret->message = pg_span(c, row, 6);
+	ret->request_id = pg_span(c, row, 7);
 }

@@ -15,10 +15,15 @@ accept_traceparent(const struct api_call *c)
 }
 
 void
-accept_draft(
-    const struct api_call *c, const char *traceparent, struct task_draft *d)
+accept_draft(const struct api_call *c, const char *traceparent, size_t i,
+    struct task_draft *d)
 {
-	id_new(&d->id);
+	/* An id of ours is in the task's, so that it need not be written. */
+	d->request_id = http_client_id(c->http.req);
+	if (d->request_id == NULL)
+		id_member(http_made_id(c->http.req), (unsigned)i, &d->id);
+	else
+		id_new(&d->id);
 	d->user_id = c->caller.user_id;
 	d->traceparent = traceparent;
 }

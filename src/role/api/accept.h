@@ -8,9 +8,10 @@
 
 /* The request's traceparent, if it may be handed on; else NULL. */
 const char *accept_traceparent(const struct api_call *);
-/* A new id, and whose it is. */
-void accept_draft(
-    const struct api_call *, const char *traceparent, struct task_draft *);
+/* The i-th of its request (below ID_FAMILY_MAX): its id, and whose it is. A
+ * request without a name of its client's is the family of its tasks. */
+void accept_draft(const struct api_call *, const char *traceparent, size_t i,
+    struct task_draft *);
 /* What became of the i-th draft of an insert that succeeded. */
 void accept_result(const struct pg_call *insert, size_t i,
     const struct task_draft *, struct task_accepted *ret);

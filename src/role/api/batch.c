@@ -11,6 +11,7 @@
 #include "accept.h"
 #include "api.h"
 #include "base/clock.h"
+#include "base/metric.h"
 #include "drafts.h"
 #include "render.h"
 #include "task/queue.h"
@@ -77,7 +78,7 @@ parse_drafts(struct flow *f)
 	if (d->n == 0)
 		return FLOW_END;
 	for (size_t i = 0; i < d->n; i++)
-		accept_draft(c, trace, &d->draft[i]);
+		accept_draft(c, trace, i, &d->draft[i]);
 	b->outcome = arena_zalloc(&f->arena, d->n * sizeof(*b->outcome));
 	b->todo[b->ntodo++] = (struct range){ 0, d->n };
 	return FLOW_NEXT;
@@ -104,6 +105,7 @@ note_accepted(struct batch *b)
 		accept_result(b->insert, i - r.from, &b->drafts.draft[i],
 		    &b->outcome[i].accepted);
 		b->outcome[i].done = true;
+		metric_count(METRIC_SUBMITTED + b->drafts.draft[i].priority, 1);
 	}
 	b->naccepted += r.to - r.from;
 }
@@ -219,6 +221,7 @@ write_refused(struct jsn_w *w, size_t i, const struct refusal *r)
 {
 	char where[32];
 
+	metric_count(METRIC_ITEMS_REFUSED + (unsigned)r->err, 1);
 	snprintf(where, sizeof(where), "/tasks/%zu", i);
 	jsn_w_open(w, '{');
 	jsn_w_key(w, "error");

@@ -121,10 +121,27 @@ check_task(struct flow *f)
 	return e->streams ? FLOW_NEXT : FLOW_END;
 }
 
+/* A request whose client did not name it has the name that the ids of its tasks
+ * have in common: see accept_draft. */
+void
+events_row(const struct pg_call *rows, int i, const struct id *task,
+    char text[ID_TEXT_SIZE], struct task_event_row *ret)
+{
+	struct id family;
+
+	tasks_event_row(rows, i, ret);
+	if (ret->event != EVENT_CREATED || ret->request_id.p != NULL)
+		return;
+	id_family(task, &family);
+	id_format(&family, text);
+	ret->request_id = span_of(text);
+}
+
 static void
 events_end(struct flow *f, enum err err)
 {
 	struct events *e = (struct events *)f;
+	char request_id[ID_TEXT_SIZE];
 	struct task_event_row row;
 	struct buf body;
 	struct jsn_w w;
@@ -151,7 +168,7 @@ events_end(struct flow *f, enum err err)
 	jsn_w_key(&w, "items");
 	jsn_w_open(&w, '[');
 	for (i = 0; i < pg_rows(e->events); i++) {
-		tasks_event_row(e->events, i, &row);
+		events_row(e->events, i, &e->id, request_id, &row);
 		render_event(&w, &row);
 	}
 	jsn_w_close(&w, ']');

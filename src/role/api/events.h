@@ -29,6 +29,10 @@ struct events {
 	int64_t pause_ms; /* until the next look */
 };
 
+/* An event with the name of the request that caused it; text: room for one. */
+void events_row(const struct pg_call *, int i, const struct id *task,
+    char text[ID_TEXT_SIZE], struct task_event_row *ret);
+
 /* Steps: join who waits, and begin to write; look; wait for the next look. */
 flow_step stream_join, stream_look, stream_wait;
 /* Does the header Accept (may be NULL) want a stream? Pure. */

@@ -49,6 +49,7 @@ static bool
 write_events(struct events *e, const struct pg_call *rows)
 {
 	struct http_req *req = e->call.http.req;
+	char request_id[ID_TEXT_SIZE];
 	struct task_event_row row;
 	struct buf piece;
 	struct jsn_w w;
@@ -56,7 +57,7 @@ write_events(struct events *e, const struct pg_call *rows)
 
 	buf_init(&piece, PIECE_MAX);
 	for (int i = 0; i < pg_rows(rows); i++) {
-		tasks_event_row(rows, i, &row);
+		events_row(rows, i, &e->id, request_id, &row);
 		if (row.seq <= e->after)
 			continue;
 		all = http_stream_pending(req) + piece.len < PENDING_MAX;

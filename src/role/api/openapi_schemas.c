@@ -97,6 +97,8 @@ static const struct doc_member event[] = {
 	{ "attempt", S_INT, NULL, false },
 	{ "worker", S_ID_OR_NULL, NULL, false },
 	{ "message", S_STR_OR_NULL, NULL, false },
+	{ "request_id", S_STR_OR_NULL, "Of the request that caused it.",
+	    false },
 	LAST,
 };
 static const struct doc_member events[] = {

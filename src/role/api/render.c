@@ -126,6 +126,7 @@ render_event(struct jsn_w *w, const struct task_event_row *e)
 	put_int(w, "attempt", e->attempt);
 	put_id(w, "worker", &e->worker);
 	put_text(w, "message", e->message);
+	put_text(w, "request_id", e->request_id);
 	jsn_w_close(w, '}');
 }
 

@@ -12,6 +12,7 @@
 #include "api.h"
 #include "await.h"
 #include "base/clock.h"
+#include "base/metric.h"
 #include "draft.h"
 
 struct submit {
@@ -57,7 +58,7 @@ parse_draft(struct flow *f)
 		    clock_wall_us(), &f->arena, &s->draft, &c->fault);
 	if (err != OK)
 		return flow_check(f, err);
-	accept_draft(c, accept_traceparent(c), &s->draft);
+	accept_draft(c, accept_traceparent(c), 0, &s->draft);
 	s->task.id = s->draft.id;
 	http_note_id(req, "task", &s->task.id);
 	return FLOW_NEXT;
@@ -82,6 +83,7 @@ note_accepted(struct flow *f)
 	bool pending;
 
 	accept_result(s->insert, 0, d, a);
+	metric_count(METRIC_SUBMITTED + d->priority, 1);
 	pending = a->status == TASK_PENDING;
 	s->task.row = (struct task_row){ .id = d->id,
 		.status = a->status,

@@ -71,6 +71,7 @@ static void
 take_over(struct manager *m)
 {
 	m->leading = true;
+	metric_count(METRIC_ELECTIONS, 1);
 	log_info("manager", "leads", KV_INT("term", m->term),
 	    KV_ID("leader", &m->id));
 	/* What the last leader had in hand is in no list perhaps. */
@@ -79,6 +80,7 @@ take_over(struct manager *m)
 	signal_raise(&m->schedule.wake);
 	signal_raise(&m->scan.wake);
 	signal_raise(&m->upkeep.wake);
+	signal_raise(&m->depth.wake);
 }
 
 static enum flow_next

@@ -16,6 +16,18 @@ on_due(void *arg, struct span message)
 	signal_raise(&m->schedule.wake);
 }
 
+static void
+put_leader(struct metric_out *out, void *arg)
+{
+	metric_put(out, leads(arg), NULL, NULL);
+}
+
+static void
+put_term(struct metric_out *out, void *arg)
+{
+	metric_put(out, ((const struct manager *)arg)->term, NULL, NULL);
+}
+
 static void *
 manager_start(struct app *app, char *err, size_t size)
 {
@@ -25,10 +37,13 @@ manager_start(struct app *app, char *err, size_t size)
 	(void)size;
 	m->app = app;
 	m->id = app->instance;
+	metric_collect(ROW_LEADER, put_leader, m);
+	metric_collect(ROW_TERM, put_term, m);
 	signal_init(&m->elect_wake, app->loop);
 	duty_init(&m->schedule, m);
 	duty_init(&m->scan, m);
 	duty_init(&m->upkeep, m);
+	duty_init(&m->depth, m);
 	m->due_listener =
 	    redis_listen(app->redis[PRIORITY_HIGH], SIGNAL_DUE, on_due, m);
 	elect_start(m);
@@ -37,6 +52,7 @@ manager_start(struct app *app, char *err, size_t size)
 	m->reconciler[PRIORITY_LOW] = reconcile_start(m, PRIORITY_LOW);
 	m->reconciler[PRIORITY_HIGH] = reconcile_start(m, PRIORITY_HIGH);
 	upkeep_start(m);
+	depth_start(m);
 	return m;
 }
 
@@ -66,9 +82,11 @@ static void
 manager_stop(void *state)
 {
 	struct manager *m = state;
-	struct duty *duties[] = { &m->schedule, &m->scan, &m->upkeep };
+	struct duty *duties[] = { &m->schedule, &m->scan, &m->upkeep,
+		&m->depth };
 	size_t i;
 
+	metric_forget(m);
 	redis_unlisten(m->due_listener);
 	stop_flow(m->elect);
 	for (i = 0; i < NELEM(duties); i++)
@@ -82,6 +100,7 @@ manager_stop(void *state)
 	signal_fini(&m->elect_wake);
 	reconcile_free(m->reconciler[PRIORITY_LOW]);
 	reconcile_free(m->reconciler[PRIORITY_HIGH]);
+	depth_free(m);
 	free(m);
 }
 

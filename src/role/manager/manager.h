@@ -8,6 +8,7 @@
  */
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "role/app.h"
 #include "task/queue.h"
 #include "task/tasks.h"
@@ -36,7 +37,8 @@ struct manager {
 	struct redis_listener *due_listener;
 	struct flow *elect;
 	struct flow_signal elect_wake;
-	struct duty schedule, scan, upkeep;
+	struct duty schedule, scan, upkeep, depth;
+	struct depth *depths; /* depth.c */
 	struct reconciler *reconciler[2]; /* by server */
 };
 
@@ -61,6 +63,8 @@ void reconcile_free(struct reconciler *);
  * latest in so many milliseconds. */
 void want_full_pass(struct manager *, enum task_priority server, int64_t in_ms);
 void upkeep_start(struct manager *);
+void depth_start(struct manager *);
+void depth_free(struct manager *);
 
 /* Begin a duty's flow, whose struct begins with struct duty_flow. */
 struct duty_flow {

@@ -268,6 +268,7 @@ push(struct flow *f)
 	k->call = push_group(
 	    r->manager, r->server, &f->arena, k->refs, &k->nrefs, false);
 	r->pushed += before - k->nrefs;
+	metric_count(METRIC_REPUSHED + r->server, (int64_t)(before - k->nrefs));
 	return redis_run(k->call, f);
 }
 

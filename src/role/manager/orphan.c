@@ -128,6 +128,7 @@ hear_verdict(struct flow *f)
 
 	if (redis_reply(k->call, 0)->integer == 0)
 		return flow_goto(f, next_gone);
+	metric_count(METRIC_DEAD_WORKERS, 1);
 	k->ids = arena_alloc(&f->arena, c->n * sizeof(*k->ids));
 	k->nids = 0;
 	for (i = 0; i < c->n; i++)
@@ -162,6 +163,7 @@ keep_queued(struct flow *f)
 			redis_send(signal_settled(high(f), &ref->id, 1));
 	}
 	k->part.r->recovered += (uint64_t)pg_rows(k->recover);
+	metric_count(METRIC_RECOVERED + RECOVERY_ORPHAN, pg_rows(k->recover));
 	return FLOW_NEXT;
 }
 

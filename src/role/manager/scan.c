@@ -184,6 +184,7 @@ pronounced(struct flow *f)
 	if (redis_call_err(k->call) != OK)
 		return flow_again(f);
 	if (redis_reply(k->call, 0)->integer == 1) {
+		metric_count(METRIC_DEAD_WORKERS, 1);
 		log_warn("manager", "declared a worker dead",
 		    KV_ID("worker", &k->dying[k->at]));
 		k->at++;
@@ -268,6 +269,7 @@ sort_tasks(struct flow *f)
 
 	if (pg_call_err(k->recover) != OK)
 		return flow_goto(f, next_list);
+	metric_count(METRIC_RECOVERED + RECOVERY_DEAD, pg_rows(k->recover));
 	failed = arena_alloc(&f->arena, (k->nids + 1) * sizeof(*failed));
 	k->refs = arena_alloc(&f->arena, (k->nids + 1) * sizeof(*k->refs));
 	k->nrefs = 0;

@@ -89,6 +89,7 @@ promote(struct flow *f)
 			k->next_us = ref->wait_us;
 			break;
 		}
+		metric_observe(DUE_LATE, 0, -ref->wait_us);
 		k->nrefs++;
 	}
 	if (k->nrefs == 0)

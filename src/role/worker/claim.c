@@ -365,6 +365,7 @@ claim_taken(struct flow *f)
 	w->claim_expires_us = w->db_offset_us == 0 ? 0
 						   : w->db_offset_us +
 		clock_mono_us() + ms * US_PER_MS + CLAIM_MARGIN_US;
+	w->claim_sent_us = clock_mono_us();
 	k->claim = tasks_claim(
 	    w->app->pg, &w->id, k->ids, k->nids, w->claim_expires_us);
 	/* The next heartbeat must not wait for a database that hangs. */
@@ -406,6 +407,14 @@ was_in_time(struct claiming *k)
 	return w->claim_expires_us == 0 || at < w->claim_expires_us;
 }
 
+static void
+count_claimed(const struct claiming *k, const struct task_claimed *c)
+{
+	metric_count(METRIC_CLAIMED + c->priority, 1);
+	metric_observe(QUEUE_WAIT, c->priority,
+	    tasks_claim_time_us(k->claim) - c->queued_us);
+}
+
 static enum flow_next
 start_claimed(struct flow *f)
 {
@@ -418,11 +427,13 @@ start_claimed(struct flow *f)
 
 	if (pg_call_err(k->claim) != OK || !was_in_time(k))
 		return unclaim(f);
+	metric_observe(CLAIM_SECONDS, 0, clock_mono_us() - w->claim_sent_us);
 	/* The answer may have taken long: things may have changed. */
 	start = !w->draining && !lease_is_over(w);
 	for (i = 0; i < pg_rows(k->claim); i++) {
 		if (!tasks_claimed(k->claim, i, &c))
 			continue;
+		count_claimed(k, &c);
 		work = idmap_get(&w->known, &k->ids[c.input]);
 		work_run(w, work, &c, start);
 	}

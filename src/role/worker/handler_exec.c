@@ -10,6 +10,7 @@
 #include <sysexits.h>
 
 #include "base/jsn.h"
+#include "base/metric.h"
 #include "handler_private.h"
 
 #define STDERR_TAIL 2048
@@ -23,6 +24,7 @@ fail_to_start(struct run *run, int error)
 	const struct conf_handler *c = run->handler->conf;
 	char what[256];
 
+	metric_count(METRIC_EXITS + EXIT_NOT_STARTED, 1);
 	if (error == EINVAL && c->user != NULL)
 		snprintf(what, sizeof(what),
 		    "cannot start the program: there is no user %.100s",
@@ -71,6 +73,25 @@ program_free(struct handler *h, struct child *child)
 {
 	child_free(child);
 	h->all->processes--;
+}
+
+/* Why it was told to end says more than how it did. */
+void
+program_count_exit(const struct child_exit *e, bool timed_out, bool interrupted)
+{
+	unsigned how = EXIT_OK;
+
+	if (timed_out)
+		how = EXIT_TIMED_OUT;
+	else if (interrupted)
+		how = EXIT_INTERRUPTED;
+	else if (e->signo != 0)
+		how = EXIT_SIGNAL;
+	else if (e->status == EX_DATAERR)
+		how = EXIT_BAD_DATA;
+	else if (e->status != 0)
+		how = EXIT_STATUS;
+	metric_count(METRIC_EXITS + how, 1);
 }
 
 void
@@ -172,6 +193,7 @@ exec_ended(struct child *child, const struct child_exit *e)
 	struct run *run = x->run;
 	char what[EXIT_TEXT_SIZE];
 
+	program_count_exit(e, run->timed_out, run->interrupted);
 	program_exit_text(e, what);
 	if (e->signo != 0 || e->status != 0)
 		run_fail(run,

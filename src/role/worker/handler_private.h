@@ -80,6 +80,8 @@ struct child *program_start(struct run *, char *const *envp, size_t max_stdout,
     const struct child_events *, void *arg);
 void program_free(struct handler *, struct child *);
 /* How it ended, in a few words. */
+void program_count_exit(
+    const struct child_exit *, bool timed_out, bool interrupted);
 void program_exit_text(const struct child_exit *, char ret[EXIT_TEXT_SIZE]);
 /* The last of its errors: whole characters, no blanks around them. */
 struct span program_complaint(const struct child_exit *);

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/jsn.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "handler_proc.h"
 
 #define LINE_EXTRA (1024 * 1024) /* a line may be so much above max_result */
@@ -229,6 +230,7 @@ proc_break(struct proc *p, const char *why, struct span line)
 	buf_addc(&quoted, '"');
 	text_add(&quoted, line);
 	buf_addc(&quoted, '"');
+	metric_count(METRIC_EXITS + EXIT_BAD_LINE, 1);
 	proc_judge(p);
 	snprintf(what, sizeof(what), "bad line of the program (%s)", why);
 	if (p->nruns == 0)
@@ -281,7 +283,11 @@ proc_ended(struct child *child, const struct child_exit *e)
 {
 	struct proc *p = child_arg(child);
 	char how[EXIT_TEXT_SIZE], what[EXIT_TEXT_SIZE + 32];
+	const struct run *run;
 
+	run = TAILQ_FIRST(&p->runs);
+	program_count_exit(e, run != NULL && run->timed_out,
+	    p->state == PROC_LEAVING || (run != NULL && run->interrupted));
 	proc_judge(p);
 	program_exit_text(e, how);
 	snprintf(what, sizeof(what), "%s, without an answer", how);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/metric.h"
 #include "base/utf8.h"
 #include "handler_private.h"
 
@@ -104,6 +105,9 @@ run_end(struct run *run)
 	struct handlers *hs = run->handler->all;
 
 	timer_fini(&run->timer);
+	if (run->started_us != 0)
+		metric_observe(
+		    RUN_SECONDS, 0, clock_mono_us() - run->started_us);
 	run_move(run, RUN_ENDED);
 	loop_soon(hs->loop, &hs->tell);
 }
@@ -168,6 +172,8 @@ static void
 begin(struct run *run)
 {
 	run_move(run, RUN_RUNNING);
+	run->started_us = clock_mono_us();
+	metric_count(METRIC_STARTED + run->priority, 1);
 	run->handler->kind->start(run);
 	if (run->state == RUN_RUNNING && time_limit_ms(run) > 0)
 		timer_arm_ms(&run->timer, time_limit_ms(run));
@@ -277,6 +283,7 @@ handlers_start(struct handlers *hs, struct run *run)
 	run->state = RUN_NEW;
 	run->handler = find(hs, run->type);
 	run->priv = NULL;
+	run->started_us = 0;
 	run->timed_out = run->interrupted = false;
 	run->result = (struct run_result){ .retry_after_ms = -1 };
 	timer_init(&run->timer, hs->loop, time_is_over);

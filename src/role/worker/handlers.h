@@ -55,6 +55,7 @@ struct run {
 	TAILQ_ENTRY(run)   kind_link;	/* its kind's */
 	void		  *priv;
 	struct loop_timer  timer;	/* time-out, then grace */
+	int64_t		   started_us;	/* monotonic; 0: not yet */
 	bool		   timed_out, interrupted;
 	struct run_result  result;	/* from its end until `ended` */
 	struct buf	   text;	/* what result points to, if it is made */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "worker.h"
 
 #define RETRY_MS 200
@@ -18,6 +19,7 @@ struct settling {
 	struct task_settlement *settlements;
 	size_t n;
 	struct pg_call *settle;
+	int64_t sent_us;
 	struct pg_call *stale;
 	struct redis_call *redis;
 	enum task_priority server;
@@ -96,6 +98,7 @@ write_batch(struct flow *f)
 	k->settlements = arena_alloc(&f->arena, k->n * sizeof(*k->settlements));
 	for (size_t i = 0; i < k->n; i++)
 		k->settlements[i] = k->batch[i]->settlement;
+	k->sent_us = clock_mono_us();
 	k->settle = tasks_settle(w->app->pg, k->settlements, k->n);
 	return pg_try(k->settle, f);
 }
@@ -124,6 +127,31 @@ replace_bad(struct settling *k)
 	return flow_again(&k->flow);
 }
 
+static void
+count_finished(const struct task_settlement *s)
+{
+	static const uint8_t outcome[] = {
+		[EVENT_COMPLETED] = OUTCOME_COMPLETED + 1,
+		[EVENT_FAILED] = OUTCOME_FAILED + 1,
+		[EVENT_RETRIED] = OUTCOME_RETRIED + 1,
+		[EVENT_INTERRUPTED] = OUTCOME_INTERRUPTED + 1,
+		[EVENT_RELEASED] = OUTCOME_RELEASED + 1,
+	};
+	unsigned o = s->event < NELEM(outcome) ? outcome[s->event] : 0;
+
+	metric_count(METRIC_FINISHED + (o > 0 ? o - 1 : OUTCOME_OTHER), 1);
+}
+
+/* The statement is committed. */
+static void
+count_settled(const struct settling *k)
+{
+	metric_observe(SETTLE_SECONDS, 0, clock_mono_us() - k->sent_us);
+	for (size_t i = 0; i < k->n; i++)
+		if (tasks_settled(k->settle, i))
+			count_finished(&k->settlements[i]);
+}
+
 static enum flow_next
 check_batch(struct flow *f)
 {
@@ -145,6 +173,7 @@ check_batch(struct flow *f)
 		flow_then(f, begin_again);
 		return flow_sleep_ms(f, RETRY_MS);
 	}
+	count_settled(k);
 	k->left = k->n;
 	late = arena_alloc(&f->arena, (k->n + 1) * sizeof(*late));
 	for (i = 0; i < k->n; i++)
@@ -169,10 +198,14 @@ note_refused(struct flow *f)
 	for (i = 0; i < k->n; i++) {
 		if (tasks_settled(k->settle, i))
 			continue;
-		if (!tasks_was_settled(k->stale, row++))
-			log_warn("worker", "late result refused",
-			    KV_ID("task", &k->batch[i]->run.id),
-			    KV_INT("attempt", k->batch[i]->run.attempt));
+		if (tasks_was_settled(k->stale, row++)) {
+			count_finished(&k->settlements[i]);
+			continue;
+		}
+		metric_count(METRIC_STALE, 1);
+		log_warn("worker", "late result refused",
+		    KV_ID("task", &k->batch[i]->run.id),
+		    KV_INT("attempt", k->batch[i]->run.attempt));
 	}
 	return FLOW_NEXT;
 }

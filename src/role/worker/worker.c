@@ -64,6 +64,26 @@ parse_queues(struct worker *w, char *err, size_t size)
 	return w->nqueues > 0;
 }
 
+/* ---- gauges ---- */
+static void
+put_in_hand(struct metric_out *out, void *arg)
+{
+	const struct worker *w = arg;
+
+	metric_put(out, (int64_t)w->ntaken, "taken", NULL);
+	metric_put(out, (int64_t)w->nclaiming, "claiming", NULL);
+	metric_put(out, (int64_t)w->nrunning, "running", NULL);
+	metric_put(out, (int64_t)w->ndone, "ended", NULL);
+}
+
+static void
+put_programs(struct metric_out *out, void *arg)
+{
+	const struct worker *w = arg;
+
+	metric_put(out, (int64_t)handlers_processes(w->handlers), NULL, NULL);
+}
+
 static void *
 worker_start(struct app *app, char *err, size_t size)
 {
@@ -88,6 +108,8 @@ worker_start(struct app *app, char *err, size_t size)
 	 * something the quicker server's would win. */
 	w->hot = true;
 	w->handlers = handlers_open(app->loop, app->conf, &events, w);
+	metric_collect(ROW_IN_HAND, put_in_hand, w);
+	metric_collect(ROW_PROGRAMS, put_programs, w);
 	log_info("worker", "started", KV_ID("worker", &w->id),
 	    KV_STR("queues", app->conf->queues),
 	    KV_INT("concurrency", app->conf->concurrency));
@@ -190,6 +212,7 @@ worker_stop(void *state)
 	struct worker *w = state;
 	int i;
 
+	metric_forget(w);
 	fetch_stop(w);
 	stop_flow(w->claim);
 	stop_flow(w->settle);

@@ -13,6 +13,7 @@
  */
 #include "base/idmap.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "handlers.h"
 #include "role/app.h"
 #include "task/queue.h"
@@ -72,6 +73,7 @@ struct worker {
 	/* the database's clock less our monotonic one, and when the claim in
 	 * flight is void by it; 0: not known */
 	int64_t db_offset_us, claim_expires_us;
+	int64_t claim_sent_us;
 	uint64_t turns;
 	unsigned takes; /* for low_share */
 	int64_t last_turn_us, next_beat_us, last_beat_us;

@@ -162,6 +162,34 @@ floor_is_the_smallest(void **state)
 	assert_int_equal(id_time_ms(&low), (1LL << 48) - 1);
 }
 
+static void
+a_member_tells_its_family(void **state)
+{
+	struct id family, other, member, before, back;
+
+	(void)state;
+	id_new_family(&family);
+	id_new_family(&other);
+	assert_true(id_cmp(&family, &other) < 0);
+	id_member(&family, 0, &member);
+	assert_int_equal(id_cmp(&member, &family), 0);
+	for (unsigned i = 1; i < ID_FAMILY_MAX; i++) {
+		before = member;
+		id_member(&family, i, &member);
+		assert_true(id_cmp(&before, &member) < 0);
+		id_family(&member, &back);
+		assert_int_equal(id_cmp(&back, &family), 0);
+		assert_int_equal(id_time_ms(&member), id_time_ms(&family));
+	}
+	/* Version and variant are still those of a UUIDv7. */
+	assert_int_equal(member.b[6] >> 4, 7);
+	assert_int_equal(member.b[8] >> 6, 2);
+	assert_int_equal(member.b[15], 0xff);
+	assert_int_equal(member.b[14] & 15, 15);
+	id_family(&other, &back);
+	assert_int_equal(id_cmp(&back, &other), 0);
+}
+
 int
 main(void)
 {
@@ -173,6 +201,7 @@ main(void)
 		cmocka_unit_test(text_and_back),
 		cmocka_unit_test(text_refused),
 		cmocka_unit_test_teardown(floor_is_the_smallest, resume),
+		cmocka_unit_test(a_member_tells_its_family),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
