@@ -7,6 +7,7 @@
 
 #include "base/conf.h"
 #include "base/log.h"
+#include "role/admin.h"
 #include "role/app.h"
 #include "role/migrate.h"
 
@@ -119,6 +120,9 @@ main(int argc, char **argv)
 		break;
 	case CONF_MIGRATE:
 		code = migrate(&conf);
+		break;
+	case CONF_CREATE_ADMIN:
+		code = create_admin(&conf);
 		break;
 	case CONF_RUN:
 		code = serve(&conf);

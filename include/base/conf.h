@@ -62,7 +62,12 @@ struct conf {
 	/* access */
 	char   *jwt_secret;
 	int64_t	jwt_ttl_ms;
-	int64_t	registration;		/* bool: may anybody POST /users? */
+	int64_t	registration;		/* may anybody POST /users? 0: closed */
+	int64_t	lockout_failures, lockout_address_failures; /* 0: no limit */
+	int64_t	lockout_time_ms;
+	char   *admin_password_file;	/* for --create-admin; "" none */
+	/* Of the command line, for --create-admin: borrowed from argv. */
+	const char *admin_email, *admin_username; /* NULL: none */
 
 	/* tasks */
 	int64_t	default_max_attempts, default_timeout_ms;
@@ -86,7 +91,8 @@ struct conf {
 };
 
 enum conf_action {
-	CONF_RUN, CONF_HELP, CONF_VERSION, CONF_DUMP, CONF_CHECK, CONF_MIGRATE
+	CONF_RUN, CONF_HELP, CONF_VERSION, CONF_DUMP, CONF_CHECK, CONF_MIGRATE,
+	CONF_CREATE_ADMIN
 };
 
 /*

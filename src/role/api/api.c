@@ -3,6 +3,9 @@
 
 #include "announce.h"
 #include "api.h"
+#include "call.h"
+#include "denied.h"
+#include "lockout.h"
 #include "task/queue.h"
 #include "task/users.h"
 #include "waiters.h"
@@ -17,6 +20,13 @@ static const struct route routes[] = {
 	{ HTTP_GET, "/tasks/{id}", &show_flow, SCOPE_TASKS_READ, NULL },
 	{ HTTP_GET, "/tasks/{id}/events", &events_flow, SCOPE_TASKS_READ,
 	    NULL },
+	{ HTTP_GET, "/users/me", &me_flow, SCOPE_ANY, NULL },
+	{ HTTP_POST, "/users/me/password", &password_flow, SCOPE_KEYS, NULL },
+	{ HTTP_POST, "/users/{id}/disable", &disable_flow, SCOPE_ADMIN, NULL },
+	{ HTTP_POST, "/users/{id}/enable", &enable_flow, SCOPE_ADMIN, NULL },
+	{ HTTP_POST, "/api-keys", &key_create_flow, SCOPE_KEYS, NULL },
+	{ HTTP_GET, "/api-keys", &key_list_flow, SCOPE_KEYS, NULL },
+	{ HTTP_DELETE, "/api-keys/{id}", &key_revoke_flow, SCOPE_KEYS, NULL },
 	/* What every role serves. */
 	{ HTTP_GET, "/livez", &livez_flow, SCOPE_NONE, NULL },
 	{ HTTP_GET, "/readyz", &readyz_flow, SCOPE_NONE, NULL },
@@ -28,6 +38,8 @@ struct api {
 	struct waiters *waiters;
 	struct token_cache *tokens;
 	struct announcer *announcer;
+	struct denied *denied;
+	struct lockout *lockout;
 };
 
 /* Where the app keeps our state. */
@@ -68,11 +80,26 @@ api_announcer(const struct app *app)
 	return api_of(app)->announcer;
 }
 
+struct denied *
+api_denied(const struct app *app)
+{
+	return api_of(app)->denied;
+}
+
+struct lockout *
+api_lockout(const struct app *app)
+{
+	return api_of(app)->lockout;
+}
+
 static void *
 start(struct app *app, char *err, size_t err_size)
 {
 	struct api *api;
+	size_t i;
 
+	for (i = 0; i < NELEM(routes); i++)
+		api_check_route(&routes[i]);
 	if (!http_listen(app->http, app->conf->listen, routes, NELEM(routes),
 		app, err, err_size))
 		return NULL;
@@ -82,6 +109,9 @@ start(struct app *app, char *err, size_t err_size)
 	    waiters_open(app->loop, app->pg, app->redis[PRIORITY_HIGH]);
 	api->tokens = token_cache_open();
 	api->announcer = announcer_open(app->loop, app->redis);
+	api->denied = denied_open(app->loop, app->pg, app->redis[PRIORITY_HIGH],
+	    app->conf->jwt_ttl_ms);
+	api->lockout = lockout_open();
 	return api;
 }
 
@@ -108,6 +138,8 @@ stop(void *state)
 	struct api *api = state;
 
 	api->app->states[index_of(api->app)] = NULL;
+	lockout_close(api->lockout);
+	denied_close(api->denied);
 	announcer_close(api->announcer);
 	token_cache_close(api->tokens);
 	waiters_close(api->waiters);
