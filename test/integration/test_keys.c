@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "access_fixture.h"
+#include "support/ledger.h"
 
 /* ---- making and listing ---- */
 static void
@@ -12,19 +13,17 @@ a_key_is_shown_once(void **state)
 	struct key key;
 
 	(void)state;
-	make_key(&me, "\"tasks:read\",\"keys\"", ",\"expires_in_days\":30", &key);
+	make_key(
+	    &me, "\"tasks:read\",\"keys\"", ",\"expires_in_days\":30", &key);
 	assert_int_equal(strlen(key.text), 46);
 	assert_memory_equal(key.text, "tf_", 3);
-	assert_memory_equal(
-	    str_of(http_json(&me), "prefix"), key.text, 11);
+	assert_memory_equal(str_of(http_json(&me), "prefix"), key.text, 11);
 	assert_non_null(str_of(http_json(&me), "expires_at"));
 	must_call(&me, "GET", "/api-keys", NULL, 200);
 	assert_null(strstr(me.body, key.text));
 	items = cJSON_GetObjectItem(http_json(&me), "items");
-	assert_string_equal(
-	    str_of(cJSON_GetArrayItem(items, 0), "id"), key.id);
-	assert_string_equal(
-	    raw_of("scopes"), "[\"tasks:read\",\"keys\"]");
+	assert_string_equal(str_of(cJSON_GetArrayItem(items, 0), "id"), key.id);
+	assert_string_equal(raw_of("scopes"), "[\"tasks:read\",\"keys\"]");
 	assert_null(str_of(cJSON_GetArrayItem(items, 0), "last_used_at"));
 	/* Nobody who reads the database can use it. */
 	assert_int_equal(sql_int("SELECT count(*) FROM taskflow.api_keys k "
@@ -40,6 +39,7 @@ a_key_is_shown_once(void **state)
 				 "WHERE id = '%s'",
 			     key.id),
 	    30);
+	all_ended();
 }
 
 static void
@@ -70,6 +70,7 @@ a_key_is_sent_in_two_ways(void **state)
 		must_say(&h, "both given");
 		http_fini(&h);
 	}
+	all_ended();
 }
 
 static void
@@ -96,12 +97,12 @@ wrong_credentials_are_refused(void **state)
 		if (http_call(&h, "GET", "/tasks", headers[i], NULL) != 401)
 			fail_msg("%s: %d %s", headers[i], h.status, h.body);
 		assert_non_null(http_header(&h, "WWW-Authenticate"));
-		assert_int_equal(
-		    strstr(http_header(&h, "WWW-Authenticate"),
-			"invalid_token") != NULL,
+		assert_int_equal(strstr(http_header(&h, "WWW-Authenticate"),
+				     "invalid_token") != NULL,
 		    i > 0);
 	}
 	http_fini(&h);
+	all_ended();
 }
 
 static void
@@ -132,8 +133,9 @@ what_a_key_may_be_is_checked(void **state)
 	for (i = 0; i < NELEM(cases); i++) {
 		must_call(&me, "POST", "/api-keys", cases[i].body, 422);
 		assert_string_equal(
-		    str_of(cJSON_GetArrayItem(
-			       cJSON_GetObjectItem(http_json(&me), "errors"), 0),
+		    str_of(
+			cJSON_GetArrayItem(
+			    cJSON_GetObjectItem(http_json(&me), "errors"), 0),
 			"pointer"),
 		    cases[i].pointer);
 	}
@@ -141,6 +143,7 @@ what_a_key_may_be_is_checked(void **state)
 	    "{\"name\":\"a\",\"scopes\":[\"keys\"],\"expires_in_days\":null}",
 	    201);
 	assert_null(str_of(http_json(&me), "expires_at"));
+	all_ended();
 }
 
 static void
@@ -160,6 +163,7 @@ a_key_of_another_is_not_there(void **state)
 	must_call(&me, "DELETE", text("/api-keys/%s", key.id), NULL, 204);
 	must_call(&me, "DELETE", text("/api-keys/%s", key.id), NULL, 404);
 	http_fini(&other);
+	all_ended();
 }
 
 /* ---- bounds ---- */
@@ -168,8 +172,8 @@ make_one(void *arg)
 {
 	struct http *h = arg;
 
-	call_json(h, "POST", "/api-keys",
-	    "{\"name\":\"b\",\"scopes\":[\"keys\"]}");
+	call_json(
+	    h, "POST", "/api-keys", "{\"name\":\"b\",\"scopes\":[\"keys\"]}");
 	return NULL;
 }
 
@@ -187,8 +191,7 @@ of_many_at_once_a_hundred_are_made(void **state)
 	    "n)::bytea) FROM taskflow.users u, generate_series(1, 97) n "
 	    "WHERE username = 'collector'");
 	for (i = 0; i < 8; i++) {
-		client_with(
-		    &h[i], i % 2 == 0 ? "api-1" : "api-2", user.token);
+		client_with(&h[i], i % 2 == 0 ? "api-1" : "api-2", user.token);
 		assert_int_equal(
 		    pthread_create(&t[i], NULL, make_one, &h[i]), 0);
 	}
@@ -201,10 +204,11 @@ of_many_at_once_a_hundred_are_made(void **state)
 	}
 	assert_int_equal(made, 3);
 	must_call(&user, "GET", "/api-keys", NULL, 200);
-	assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(
-			     http_json(&user), "items")),
+	assert_int_equal(
+	    cJSON_GetArraySize(cJSON_GetObjectItem(http_json(&user), "items")),
 	    100);
 	http_fini(&user);
+	all_ended();
 }
 
 /* ---- scopes ---- */
@@ -263,6 +267,7 @@ the_table_has_all_routes(void **state)
 	}
 	assert_int_equal(n, NELEM(routes));
 	free(source);
+	all_ended();
 }
 
 static const char *
@@ -294,8 +299,8 @@ check_route(struct http *h, size_t r, unsigned has)
 	for (size_t i = 0; i < NELEM(scopes); i++)
 		if (routes[r].scope == 1U << i) {
 			must_say(h, text("needs the scope %s;", scopes[i]));
-			assert_non_null(strstr(
-			    challenge, text("scope=\"%s\"", scopes[i])));
+			assert_non_null(
+			    strstr(challenge, text("scope=\"%s\"", scopes[i])));
 		}
 }
 
@@ -321,6 +326,7 @@ each_route_wants_its_scope(void **state)
 		check_route(&admin, r, R | W | K | A);
 	}
 	http_fini(&admin);
+	all_ended();
 }
 
 static void
@@ -354,6 +360,7 @@ nobody_grants_what_he_has_not(void **state)
 	sql("UPDATE taskflow.users SET role = 'admin' WHERE username = 'root'");
 	http_fini(&h);
 	http_fini(&admin);
+	all_ended();
 }
 
 /* ---- when it was used ---- */
@@ -390,6 +397,7 @@ the_last_use_is_noted_once_a_minute(void **state)
 	redis_int(LOW, "FLUSHALL");
 	assert_int_equal(status_with("api-1", a.text, "/tasks"), 200);
 	UNTIL(used_since(&a, 29) == 1);
+	all_ended();
 }
 
 static const struct CMUnitTest tests[] = {
