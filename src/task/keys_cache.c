@@ -29,7 +29,7 @@ key_promise_new(char ret[KEY_PROMISE_SIZE])
 	    crypt_random_u64(), crypt_random_u64());
 }
 
-/* One command asks for what is there and leaves the promise if it is nothing. */
+/* It asks for what is there, and leaves the promise if it is nothing. */
 struct redis_call *
 key_cache_ask(struct redis *r, const char *hash, const char *promise)
 {

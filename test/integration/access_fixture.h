@@ -2,8 +2,7 @@
 #define TASKFLOW_TEST_ACCESS_FIXTURE_H
 
 /* Two replicas of the API, an administrator, and keys. */
-#include <strings.h>
-#include <unistd.h>
+#include <pthread.h>
 
 #include "support/client.h"
 #include "support/stack.h"
@@ -118,6 +117,53 @@ admin_at(struct http *h, const char *part)
 	free(out);
 	http_init(h, part_port(part));
 	must_log_in(h, "root", ADMIN_PASSWORD);
+}
+
+static inline int
+log_in_as(
+    struct http *h, const char *member, const char *name, const char *password)
+{
+	return call_json(h, "POST", "/login",
+	    text(
+		"{\"%s\":\"%s\",\"password\":\"%s\"}", member, name, password));
+}
+
+/* ---- logins in threads ---- */
+struct
+try {
+	pthread_t thread;
+	struct http http;
+	char body[160];
+};
+
+static inline void *
+run_try(void *arg)
+{
+	struct try *t = arg;
+
+	http_call(&t->http, "POST", "/login", JSON_TYPE, t->body);
+	return NULL;
+}
+
+static inline void
+begin_try(
+    struct try *t, const char *part, const char *name, const char *password)
+{
+	client_with(&t->http, part, NULL);
+	snprintf(t->body, sizeof(t->body),
+	    "{\"username\":\"%s\",\"password\":\"%s\"}", name, password);
+	assert_int_equal(pthread_create(&t->thread, NULL, run_try, t), 0);
+}
+
+static inline int
+end_try(struct try *t)
+{
+	int status;
+
+	pthread_join(t->thread, NULL);
+	status = t->http.status;
+	http_fini(&t->http);
+	return status;
 }
 
 #endif

@@ -73,6 +73,8 @@ a_key_is_sent_in_two_ways(void **state)
 	all_ended();
 }
 
+#define TEN "AAAAAAAAAA"
+
 static void
 wrong_credentials_are_refused(void **state)
 {
@@ -80,9 +82,9 @@ wrong_credentials_are_refused(void **state)
 		"",
 		"X-API-Key: \r\n",
 		"X-API-Key: tf_short\r\n",
-		"X-API-Key: tf_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n",
-		"X-API-Key: tf_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n",
-		"X-API-Key: tf_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA+\r\n",
+		"X-API-Key: tf_" TEN TEN TEN TEN "AAA\r\n",
+		"X-API-Key: tf_" TEN TEN TEN TEN "AAAA\r\n",
+		"X-API-Key: tf_" TEN TEN TEN TEN "AA+\r\n",
 		"Authorization: Basic YTpi\r\n",
 		"Authorization: Bearer\r\n",
 		"Authorization: Bearer tf_\r\n",
