@@ -65,9 +65,7 @@ struct conf {
 	int64_t	registration;		/* may anybody POST /users? 0: closed */
 	int64_t	lockout_failures, lockout_address_failures; /* 0: no limit */
 	int64_t	lockout_time_ms;
-	char   *admin_password_file;	/* for --create-admin; "" none */
-	/* Of the command line, for --create-admin: borrowed from argv. */
-	const char *admin_email, *admin_username; /* NULL: none */
+	char   *admin_password;		/* for --create-admin; "" none */
 
 	/* tasks */
 	int64_t	default_max_attempts, default_timeout_ms;
@@ -88,6 +86,8 @@ struct conf {
 	int64_t	builtin_handlers;	/* bool: noop, echo, sleep, fail, cpu */
 
 	struct conf_handler *handlers;	/* in the order of the file */
+	/* Of --create-admin, borrowed from argv; NULL: none. */
+	const char *admin_email, *admin_username;
 };
 
 enum conf_action {

@@ -367,6 +367,12 @@ read_flags(struct conf_reader *r, struct args a)
 	while (a.next < a.end) {
 		if (!take_flag(r, &a, &f))
 			return false;
+		if (f.option != NULL && !f.twin &&
+		    (f.option->flags & CONF_NO_FLAG) != 0)
+			return conf_fail(r,
+			    "%s would show it to all users of this machine; "
+			    "allowed is %s-file=FILE",
+			    f.where, f.where);
 		if (f.option != NULL && f.option->offset != CONF_NO_FIELD &&
 		    !conf_set(
 			r, f.option, r->conf, f.value, f.twin, f.where, NULL))

@@ -130,10 +130,11 @@ const struct conf_option conf_options[] = {
   .def = "15min", .min = S, .max = 7 * D, .roles = API,
   .text = "How long wrong passwords are counted, and how long a lock "
 	"lasts." },
-{ .name = "admin_password_file", .type = CONF_TEXT,
-  .offset = AT(admin_password_file), .def = "", .flags = CONF_EMPTY,
-  .text = "The file with the password for --create-admin; standard input if "
-	"empty." },
+{ .name = "admin_password", .type = CONF_TEXT,
+  .offset = AT(admin_password), .def = "",
+  .flags = CONF_SECRET | CONF_EMPTY | CONF_NO_FLAG,
+  .text = "The password for --create-admin; it is read from standard input "
+	"if empty." },
 
 { .group = "Tasks",
   .name = "default_max_attempts", .type = CONF_INT,
@@ -268,8 +269,7 @@ const struct conf_action_row conf_actions[] = {
   "Say whether the configuration is good, and exit." },
 { "migrate", CONF_MIGRATE, "Bring the database up to date, and exit." },
 { "create-admin", CONF_CREATE_ADMIN,
-  "EMAIL [USERNAME]: make an administrator, whose password comes from standard "
-  "input or admin_password_file, and exit." },
+  "EMAIL [USERNAME]: make an administrator, and exit." },
 { NULL, CONF_RUN, NULL }
 };
 /* clang-format on */

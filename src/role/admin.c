@@ -3,7 +3,6 @@
  * not be made over HTTP. A flow on a loop of its own, with nothing beside it.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <termios.h>
@@ -79,8 +78,9 @@ finish(struct creation *c, int code, const char *fmt, ...)
 
 /* A line that is typed is not shown. */
 static ssize_t
-read_line(int fd, char *to, size_t size)
+read_line(char *to, size_t size)
 {
+	const int fd = STDIN_FILENO;
 	struct termios old, quiet;
 	bool is_terminal = tcgetattr(fd, &old) == 0;
 	ssize_t n, len = 0;
@@ -103,20 +103,13 @@ read_line(int fd, char *to, size_t size)
 	return n < 0 ? -1 : len;
 }
 
-/* NULL: it is in c->password. Else why it is not. */
+/* A line of standard input. NULL: it is in c->password; else why it is not. */
 static const char *
-read_password(struct creation *c)
+take_line(struct creation *c)
 {
-	const char *path = c->conf->admin_password_file;
-	int fd =
-	    path[0] == '\0' ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t len = -1;
+	ssize_t len = read_line(c->password, sizeof(c->password));
 	size_t n;
 
-	if (fd >= 0)
-		len = read_line(fd, c->password, sizeof(c->password));
-	if (fd > STDIN_FILENO)
-		close(fd);
 	if (len < 0)
 		return strerror(errno);
 	if (len == sizeof(c->password))
@@ -128,9 +121,32 @@ read_password(struct creation *c)
 	if (c->password[n + strspn(c->password + n, "\r\n")] != '\0')
 		return "it has more than one line";
 	c->password[n] = '\0';
-	if (n < PASSWORD_MIN || n > PASSWORD_MAX)
-		return "allowed are 8 to 511 bytes";
 	return NULL;
+}
+
+static const char *
+take_configured(struct creation *c)
+{
+	const char *text = c->conf->admin_password;
+
+	if (strlen(text) > PASSWORD_MAX)
+		return "it is longer than 511 bytes";
+	if (strpbrk(text, "\r\n") != NULL)
+		return "it has more than one line";
+	memcpy(c->password, text, strlen(text) + 1);
+	return NULL;
+}
+
+/* The same for both. */
+static const char *
+take_password(struct creation *c)
+{
+	bool is_configured = c->conf->admin_password[0] != '\0';
+	const char *why = is_configured ? take_configured(c) : take_line(c);
+
+	if (why == NULL && strlen(c->password) < PASSWORD_MIN)
+		why = "allowed are 8 to 511 bytes";
+	return why;
 }
 
 /* ---- steps ---- */
@@ -194,14 +210,10 @@ look_found(struct flow *f)
 		    "email",
 		    email);
 	}
-	why = read_password(c);
+	why = take_password(c);
 	if (why != NULL)
-		return finish(c, EXIT_USAGE,
-		    "cannot take the password (%s): %s",
-		    c->conf->admin_password_file[0] != '\0'
-			? c->conf->admin_password_file
-			: "standard input",
-		    why);
+		return finish(
+		    c, EXIT_USAGE, "cannot take the password: %s", why);
 	return FLOW_NEXT;
 }
 

@@ -81,6 +81,21 @@ the_password_may_come_by_standard_input(void **state)
 }
 
 static void
+it_does_not_stand_on_the_command_line(void **state)
+{
+	const char *argv[] = { stack_bin(), "--create-admin", "a@b",
+		"--admin-password=secret words", NULL };
+	char *out;
+
+	(void)state;
+	assert_int_equal(run_program(argv, &out), 2);
+	assert_non_null(strstr(out, "--admin-password-file=FILE"));
+	assert_null(strstr(out, "secret words"));
+	free(out);
+	all_ended();
+}
+
+static void
 the_flag_needs_an_email(void **state)
 {
 	const char *argv[] = { stack_bin(), "--create-admin",
@@ -147,6 +162,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_is_wrong_is_named),
 	cmocka_unit_test(an_administrator_is_made_once),
 	cmocka_unit_test(the_password_may_come_by_standard_input),
+	cmocka_unit_test(it_does_not_stand_on_the_command_line),
 	cmocka_unit_test(the_flag_needs_an_email),
 	cmocka_unit_test(closed_registration_is_for_administrators),
 };

@@ -169,11 +169,12 @@ every_row_is_whole(void **state)
 	assert_non_null(conf_options[0].group);
 }
 
-/* A field that no row sets would stay 0 for ever. */
+/* A field that no row sets would stay 0 for ever, but for the last three. */
 static void
 every_field_has_a_row(void **state)
 {
-	size_t fields = (sizeof(struct conf) - sizeof(void *)) / 8, rows = 0;
+	size_t fields = (sizeof(struct conf) - 3 * sizeof(void *)) / 8,
+	       rows = 0;
 	const struct conf_option *o;
 
 	(void)state;
