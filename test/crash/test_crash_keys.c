@@ -24,15 +24,13 @@ launch_with(const char *point)
 	unsetenv("CRASH_AT");
 }
 
-/* The request is the first one that comes to that step. */
+/* The request is the first one that comes to that step. While it waits there
+ * the answer may win the race against the end. */
 static void
 must_crash(
     struct http *h, const char *method, const char *path, const char *body)
 {
-	int status = call_json(h, method, path, body);
-
-	if (status != HTTP_LOST)
-		fail_msg("%s %s: %d %s", method, path, status, h->body);
+	call_json(h, method, path, body);
 	UNTIL(!part_runs("api-1"));
 	part_start("api-1");
 }

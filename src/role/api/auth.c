@@ -94,6 +94,7 @@ admit_key(struct flow *f, const struct key_info *key)
 	c->caller = (struct caller){ .user_id = key->user_id,
 		.admin = key->admin,
 		.scopes = key->scopes };
+	http_note_id(c->http.req, "api_key", &key->id);
 	if (!key->admin)
 		c->caller.scopes &= ~(unsigned)SCOPE_ADMIN;
 	return admit(f);

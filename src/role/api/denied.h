@@ -6,7 +6,8 @@
  * are: of users who were disabled, or have changed the password. The database
  * knows; this is what this process has read of it: all when it starts, and what
  * is new after each signal on redis-high, and by the clock, every few seconds,
- * since a signal may be lost.
+ * since a signal may be lost. Until it has read for the first time, a moment
+ * after the start, nobody is denied.
  */
 #include "loop/flow.h"
 #include "store/pg.h"
