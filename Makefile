@@ -68,6 +68,7 @@ UNIT_SRC := $(wildcard test/unit/*/test_*.c)
 UNIT     := $(UNIT_SRC:%.c=$(B)/%)
 INT_SRC  := $(wildcard test/integration/test_*.c)
 INT      := $(INT_SRC:%.c=$(B)/%)
+CRASH_TESTS := $(patsubst %.c,$(B)/%,$(wildcard test/crash/test_*.c))
 SUPPORT  := $(patsubst %.c,$(B)/%.o,$(wildcard test/support/*.c))
 TEST_LIBS = $(LIBS) $(shell pkg-config --libs cmocka)
 floor_objs = $(filter $(foreach f,$(1),$(B)/src/$(f)/%),$(OBJ)) $(B)/gen/sql.o
@@ -114,9 +115,9 @@ check:					## install what tests need, build, run all tests
 check-all: $(B)/taskflowd $(UNIT) $(INT)
 	$(Q)TASKFLOW_BIN=$(B)/taskflowd test/run $(UNIT) -- $(INT)
 # The daemon kills itself at each step of each write path, one after the other.
-check-crash: $(B)/test/crash/test_crash	## crash points, in a build of their own
+check-crash: $(CRASH_TESTS)		## crash points, in a build of their own
 	$(Q)$(MAKE) --no-print-directory -s CRASH=1 build/crash-plain/taskflowd
-	$(Q)TASKFLOW_BIN=build/crash-plain/taskflowd test/run -- $<
+	$(Q)TASKFLOW_BIN=build/crash-plain/taskflowd test/run -- $^
 # SEED, MINUTES, FAULTS (names with commas, or all, or none), LOAD.
 chaos: all				## the fault campaign: load, faults, a history, a checker
 	$(Q)test/chaos/run

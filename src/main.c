@@ -8,6 +8,7 @@
 #include "base/conf.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "role/admin.h"
 #include "role/app.h"
 #include "role/migrate.h"
 
@@ -123,6 +124,9 @@ main(int argc, char **argv)
 		break;
 	case CONF_MIGRATE:
 		code = migrate(&conf);
+		break;
+	case CONF_CREATE_ADMIN:
+		code = create_admin(&conf);
 		break;
 	case CONF_RUN:
 		code = serve(&conf);

@@ -63,7 +63,10 @@ struct conf {
 	/* access */
 	char   *jwt_secret;
 	int64_t	jwt_ttl_ms;
-	int64_t	registration;		/* bool: may anybody POST /users? */
+	int64_t	registration;		/* may anybody POST /users? 0: closed */
+	int64_t	lockout_failures, lockout_address_failures; /* 0: no limit */
+	int64_t	lockout_time_ms;
+	char   *admin_password;		/* for --create-admin; "" none */
 
 	/* tasks */
 	int64_t	default_max_attempts, default_timeout_ms;
@@ -84,11 +87,13 @@ struct conf {
 	int64_t	builtin_handlers;	/* bool: noop, echo, sleep, fail, cpu */
 
 	struct conf_handler *handlers;	/* in the order of the file */
+	/* Of --create-admin, borrowed from argv; NULL: none. */
+	const char *admin_email, *admin_username;
 };
 
 enum conf_action {
 	CONF_RUN, CONF_HELP, CONF_VERSION, CONF_DUMP, CONF_CHECK, CONF_MIGRATE,
-	CONF_METRICS
+	CONF_CREATE_ADMIN, CONF_METRICS
 };
 
 /*

@@ -32,7 +32,9 @@ enum conf_flag {
 	CONF_RELOAD = 2, /* SIGHUP may change it */
 	CONF_ZERO = 4,	 /* 0 is allowed besides min to max */
 	CONF_EMPTY = 8,	 /* "" is allowed */
-	CONF_NO_FILE = 16 /* not in a file */
+	CONF_NO_FILE = 16, /* not in a file */
+	CONF_NO_FLAG = 32 /* not by its value on the command line, where all
+			   * users of the machine would see it */
 };
 
 #define CONF_NO_FIELD	SIZE_MAX

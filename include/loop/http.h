@@ -63,6 +63,8 @@ void http_close(struct http *);
 /* ---- the request; all of it until the answer, and what is decoded or
  * copied (parameters, queries, the request id) as long as the flow ---- */
 struct span http_body(const struct http_req *);
+/* The route that was found; not for requests that a flow did not get. */
+const struct route *http_route(const struct http_req *);
 /* The decoded path parameter of that name; the route must have it. */
 const char *http_param(const struct http_req *, const char *name);
 /* A decoded query parameter (+ is a space), NULL if absent. *ret_many (may be

@@ -102,7 +102,9 @@ struct redis_call *server_policy(struct redis *);
 /* ---- signals; on redis-high ---- */
 #define SIGNAL_SETTLED	"taskflow:signal:settled"	/* ids, by spaces */
 #define SIGNAL_DUE	"taskflow:signal:due"		/* something is due soon */
+#define SIGNAL_ACCESS	"taskflow:signal:access"	/* users_changed has news */
 struct redis_call *signal_due(struct redis *);
+struct redis_call *signal_access(struct redis *);
 struct redis_call *signal_settled(struct redis *, const struct id *ids, size_t n);
 
 #endif

@@ -271,11 +271,32 @@ refuse_flag(struct conf_reader *r, const char *arg, const char *name)
 	    nearest);
 }
 
+/* --create-admin EMAIL [USERNAME], or --create-admin=EMAIL [USERNAME] */
+static bool
+admin_names(struct conf_reader *r, struct args *a, const char *equals)
+{
+	const char *names[2] = { equals == NULL ? NULL : equals + 1, NULL };
+	size_t i;
+
+	for (i = equals != NULL; i < 2; i++)
+		if (a->next != a->end && strncmp(*a->next, "--", 2) != 0)
+			names[i] = *a->next++;
+	if (names[0] == NULL || *names[0] == '\0')
+		return conf_fail(r,
+		    "--create-admin needs an email: --create-admin EMAIL "
+		    "[USERNAME]");
+	r->conf->admin_email = names[0];
+	r->conf->admin_username = names[1];
+	return true;
+}
+
 /* A value may be the next argument, unless that looks like a flag. */
 static bool
 flag_value(
     struct conf_reader *r, struct args *a, struct flag *f, const char *equals)
 {
+	if (f->action != NULL && f->action->action == CONF_CREATE_ADMIN)
+		return admin_names(r, a, equals);
 	if (f->action != NULL)
 		return equals == NULL ||
 		    conf_fail(r, "%s takes no value, but \"%.*s\" is given",
@@ -347,6 +368,12 @@ read_flags(struct conf_reader *r, struct args a)
 	while (a.next < a.end) {
 		if (!take_flag(r, &a, &f))
 			return false;
+		if (f.option != NULL && !f.twin &&
+		    (f.option->flags & CONF_NO_FLAG) != 0)
+			return conf_fail(r,
+			    "%s would show it to all users of this machine; "
+			    "allowed is %s-file=FILE",
+			    f.where, f.where);
 		if (f.option != NULL && f.option->offset != CONF_NO_FIELD &&
 		    !conf_set(
 			r, f.option, r->conf, f.value, f.twin, f.where, NULL))

@@ -23,6 +23,7 @@
 static const char *const level_words[] = { "error", "warn", "info", "debug",
 	NULL };
 static const char *const format_words[] = { "auto", "text", "json", NULL };
+static const char *const registration_words[] = { "closed", "open", NULL };
 static const char *const kind_words[] = { "exec", "process", NULL };
 
 static const char *const builtins[] = { "noop", "echo", "sleep", "fail",
@@ -120,9 +121,29 @@ const struct conf_option conf_options[] = {
 { .name = "jwt_ttl", .type = CONF_TIME, .offset = AT(jwt_ttl_ms),
   .def = "1h", .min = S, .max = 30 * D, .roles = API,
   .text = "How long a login token is valid." },
-{ .name = "registration", .type = CONF_BOOL, .offset = AT(registration),
-  .def = "yes", .roles = API,
-  .text = "May anybody create a user with POST /users?" },
+{ .name = "registration", .type = CONF_WORD, .offset = AT(registration),
+  .words = registration_words, .def = "open", .roles = API,
+  .text = "Who may create a user with POST /users: anybody if open, "
+	"administrators alone if closed." },
+{ .name = "lockout_failures", .type = CONF_INT,
+  .offset = AT(lockout_failures), .def = "10", .min = 1, .max = 1000000,
+  .flags = CONF_ZERO, .roles = API,
+  .text = "After so many wrong passwords an account is locked for "
+	"lockout_time; 0 never locks." },
+{ .name = "lockout_address_failures", .type = CONF_INT,
+  .offset = AT(lockout_address_failures), .def = "100", .min = 1,
+  .max = 1000000, .flags = CONF_ZERO, .roles = API,
+  .text = "After so many wrong passwords from one address, of whatever "
+	"accounts, the address is locked; 0 never locks." },
+{ .name = "lockout_time", .type = CONF_TIME, .offset = AT(lockout_time_ms),
+  .def = "15min", .min = S, .max = 7 * D, .roles = API,
+  .text = "How long wrong passwords are counted, and how long a lock "
+	"lasts." },
+{ .name = "admin_password", .type = CONF_TEXT,
+  .offset = AT(admin_password), .def = "",
+  .flags = CONF_SECRET | CONF_EMPTY | CONF_NO_FLAG,
+  .text = "The password for --create-admin; it is read from standard input "
+	"if empty." },
 
 { .group = "Tasks",
   .name = "default_max_attempts", .type = CONF_INT,
@@ -258,6 +279,8 @@ const struct conf_action_row conf_actions[] = {
 { "list-metrics", CONF_METRICS,
   "Print every metric with its type, roles and labels, and exit." },
 { "migrate", CONF_MIGRATE, "Bring the database up to date, and exit." },
+{ "create-admin", CONF_CREATE_ADMIN,
+  "EMAIL [USERNAME]: make an administrator, and exit." },
 { NULL, CONF_RUN, NULL }
 };
 /* clang-format on */

@@ -223,7 +223,8 @@ http_reply_json(struct http_req *req, int status, const struct buf *body)
 static void
 add_challenge(struct http_req *req)
 {
-	bool given = http_header(req, "Authorization") != NULL;
+	bool given = http_header(req, "Authorization") != NULL ||
+	    http_header(req, "X-API-Key") != NULL;
 
 	http_add_header(req, "WWW-Authenticate",
 	    given ? "Bearer realm=\"taskflow\", error=\"invalid_token\""

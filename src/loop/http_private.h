@@ -11,7 +11,7 @@
 
 #include "http_rules.h"
 
-#define HTTP_MAX_NOTES 4
+#define HTTP_MAX_NOTES 5
 #define HTTP_ID_MAX 64
 #define JSON_TYPE "application/json"
 

@@ -126,6 +126,13 @@ http_body(const struct http_req *req)
 		evbuffer_get_length(in) };
 }
 
+const struct route *
+http_route(const struct http_req *req)
+{
+	assert(req->match.route != NULL);
+	return req->match.route;
+}
+
 const char *
 http_param(const struct http_req *req, const char *name)
 {
@@ -281,8 +288,13 @@ http_started_us(const struct http_req *req)
 static struct http_note *
 add_note(struct http_req *req, const char *key)
 {
-	struct http_note *note = &req->note[req->nnotes++];
+	struct http_note *note = req->note;
 
+	while (note < req->note + req->nnotes && strcmp(note->key, key) != 0)
+		note++;
+	if (note < req->note + req->nnotes) /* said again */
+		return note;
+	req->nnotes++;
 	assert(req->nnotes <= HTTP_MAX_NOTES);
 	note->key = arena_dup(req->arena, key, strlen(key));
 	return note;

@@ -216,6 +216,15 @@ signal_due(struct redis *r)
 }
 
 struct redis_call *
+signal_access(struct redis *r)
+{
+	struct redis_call *c = redis_call_new(r);
+
+	redis_cmd(c, "PUBLISH", SIGNAL_ACCESS, "look", NULL);
+	return c;
+}
+
+struct redis_call *
 signal_settled(struct redis *r, const struct id *ids, size_t n)
 {
 	struct redis_call *c = redis_call_new(r);

@@ -93,6 +93,7 @@ read_claims(jwt_t *jwt, struct claims *ret, struct fault *fault)
 	if (sub == NULL || !id_parse(sub, strlen(sub), &ret->caller.user_id))
 		return refuse(fault, "the token names no user (sub)");
 	ret->caller.admin = role != NULL && strcmp(role, "admin") == 0;
+	ret->caller.issued_s = time_claim(jwt, "iat");
 	return OK;
 }
 

@@ -4,6 +4,9 @@
 #include "announce.h"
 #include "api.h"
 #include "doc.h"
+#include "call.h"
+#include "denied.h"
+#include "lockout.h"
 #include "task/queue.h"
 #include "task/users.h"
 #include "waiters.h"
@@ -19,6 +22,13 @@ const struct route api_routes[] = {
 	{ HTTP_GET, "/tasks/{id}", &show_flow, SCOPE_TASKS_READ, &show_doc },
 	{ HTTP_GET, "/tasks/{id}/events", &events_flow, SCOPE_TASKS_READ,
 	    &events_doc },
+	{ HTTP_GET, "/users/me", &me_flow, SCOPE_ANY, NULL },
+	{ HTTP_POST, "/users/me/password", &password_flow, SCOPE_KEYS, NULL },
+	{ HTTP_POST, "/users/{id}/disable", &disable_flow, SCOPE_ADMIN, NULL },
+	{ HTTP_POST, "/users/{id}/enable", &enable_flow, SCOPE_ADMIN, NULL },
+	{ HTTP_POST, "/api-keys", &key_create_flow, SCOPE_KEYS, NULL },
+	{ HTTP_GET, "/api-keys", &key_list_flow, SCOPE_KEYS, NULL },
+	{ HTTP_DELETE, "/api-keys/{id}", &key_revoke_flow, SCOPE_KEYS, NULL },
 	/* What every role serves. */
 	{ HTTP_GET, "/livez", &livez_flow, SCOPE_NONE, &livez_doc },
 	{ HTTP_GET, "/readyz", &readyz_flow, SCOPE_NONE, &readyz_doc },
@@ -32,6 +42,8 @@ struct api {
 	struct waiters *waiters;
 	struct token_cache *tokens;
 	struct announcer *announcer;
+	struct denied *denied;
+	struct lockout *lockout;
 };
 
 /* Where the app keeps our state. */
@@ -72,11 +84,26 @@ api_announcer(const struct app *app)
 	return api_of(app)->announcer;
 }
 
+struct denied *
+api_denied(const struct app *app)
+{
+	return api_of(app)->denied;
+}
+
+struct lockout *
+api_lockout(const struct app *app)
+{
+	return api_of(app)->lockout;
+}
+
 static void *
 start(struct app *app, char *err, size_t err_size)
 {
 	struct api *api;
+	size_t i;
 
+	for (i = 0; i < api_nroutes; i++)
+		api_check_route(&api_routes[i]);
 	if (!http_listen(app->http, app->conf->listen, api_routes, api_nroutes,
 		app, err, err_size))
 		return NULL;
@@ -86,6 +113,9 @@ start(struct app *app, char *err, size_t err_size)
 	    waiters_open(app->loop, app->pg, app->redis[PRIORITY_HIGH]);
 	api->tokens = token_cache_open();
 	api->announcer = announcer_open(app->loop, app->redis);
+	api->denied = denied_open(app->loop, app->pg, app->redis[PRIORITY_HIGH],
+	    app->conf->jwt_ttl_ms);
+	api->lockout = lockout_open();
 	return api;
 }
 
@@ -112,6 +142,8 @@ stop(void *state)
 	struct api *api = state;
 
 	api->app->states[index_of(api->app)] = NULL;
+	lockout_close(api->lockout);
+	denied_close(api->denied);
 	announcer_close(api->announcer);
 	token_cache_close(api->tokens);
 	waiters_close(api->waiters);

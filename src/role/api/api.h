@@ -6,6 +6,8 @@
 
 extern const struct flow_def register_flow, login_flow, submit_flow, batch_flow,
     list_flow, show_flow, events_flow;
+extern const struct flow_def me_flow, password_flow, disable_flow, enable_flow;
+extern const struct flow_def key_create_flow, key_list_flow, key_revoke_flow;
 
 extern const struct route api_routes[];
 extern const size_t api_nroutes;
@@ -14,5 +16,7 @@ extern const size_t api_nroutes;
 struct waiters *api_waiters(const struct app *);
 struct token_cache *api_tokens(const struct app *);
 struct announcer *api_announcer(const struct app *);
+struct denied *api_denied(const struct app *);
+struct lockout *api_lockout(const struct app *);
 
 #endif

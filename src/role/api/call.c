@@ -1,40 +1,28 @@
-/* What the endpoints share: who is asking, and the forms of an answer. */
-#include <strings.h>
+/* What the endpoints share: the forms of an answer. */
+#include <stdio.h>
 
-#include "api.h"
-#include "base/clock.h"
 #include "call.h"
 
 /* A payload and a result, both as large as a body may be, and the rest. */
 #define BODY_MAX (256 * 1024 * 1024)
 #define BODY_FIRST 1000 /* of a task with a small payload */
-#define SCHEME "Bearer "
-
-enum flow_next
-api_authenticate(struct flow *f)
-{
-	struct api_call *c = (struct api_call *)f;
-	const char *given = http_header(c->http.req, "Authorization");
-	enum err err;
-
-	if (given == NULL || strncasecmp(given, SCHEME, strlen(SCHEME)) != 0)
-		return flow_check(f,
-		    fault_set(&c->fault, ERR_UNAUTHORIZED, "",
-			"the request needs a header \"Authorization: Bearer "
-			"TOKEN\"; POST /login gives a token"));
-	given += strlen(SCHEME);
-	err = token_verify(api_tokens(api_app(c)), api_app(c)->conf->jwt_secret,
-	    given + strspn(given, " "), clock_wall_us() / US_PER_S, &c->caller,
-	    &c->fault);
-	if (err == OK)
-		http_note_id(c->http.req, "user", &c->caller.user_id);
-	return flow_check(f, err);
-}
 
 void
 api_refuse(struct api_call *c, enum err err)
 {
 	http_problem(c->http.req, err, &c->fault, 0);
+}
+
+enum err
+api_limit(struct api_call *c, int64_t ms, const char *what)
+{
+	long long seconds = (ms + 999) / 1000;
+	char text[24];
+
+	snprintf(text, sizeof(text), "%lld", seconds);
+	http_add_header(c->http.req, "Retry-After", text);
+	return fault_set(
+	    &c->fault, ERR_RATE_LIMITED, "", "%s: wait %lld s", what, seconds);
 }
 
 void
@@ -53,4 +41,16 @@ api_reply(struct api_call *c, int status, struct buf *b)
 	else
 		http_reply_json(c->http.req, status, b);
 	buf_fini(b);
+}
+
+void
+api_put_scopes(struct jsn_w *w, unsigned scopes)
+{
+	unsigned one;
+
+	jsn_w_open(w, '[');
+	for (one = 1; one <= scopes; one <<= 1)
+		if ((scopes & one) != 0)
+			jsn_w_strz(w, scope_name((enum scope)one));
+	jsn_w_close(w, ']');
 }

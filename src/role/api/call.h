@@ -2,17 +2,22 @@
 #define TASKFLOW_ROLE_API_CALL_H
 
 /* What every endpoint's flow begins with, and how it answers. */
+#include "base/jsn.h"
 #include "role/app.h"
 #include "task/users.h"
 
+struct auth;
 struct api_call {
 	struct http_flow http;
 	struct caller caller; /* after api_authenticate */
 	struct fault fault; /* what is wrong with the request */
+	struct auth *auth; /* of auth.c */
 };
 
-/* A step: who is asking? By the header Authorization. */
+/* A step: who is asking, and has he the scope that the route needs? */
 flow_step api_authenticate;
+/* Aborts if a route needs a scope, and its flow does not look. */
+void api_check_route(const struct route *);
 
 static inline struct app *
 api_app(const struct api_call *call)
@@ -22,8 +27,12 @@ api_app(const struct api_call *call)
 
 /* ---- for the end of a flow ---- */
 void api_refuse(struct api_call *, enum err);
+/* The answer will be 429 with a Retry-After; for flow_check. */
+enum err api_limit(struct api_call *, int64_t ms, const char *what);
 /* For a body of JSON; api_reply ends it. */
 void api_body_init(struct buf *);
 void api_reply(struct api_call *, int status, struct buf *);
+/* Their names, as an array. */
+void api_put_scopes(struct jsn_w *, unsigned scopes);
 
 #endif

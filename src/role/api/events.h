@@ -21,6 +21,7 @@ struct events {
 	bool begun;
 	bool final; /* the task, as far as the client was told */
 	bool behind; /* there is more than was written */
+	bool refused; /* its token or key has ended */
 	bool cut; /* it does not read */
 	bool again; /* look again when the look under way is over */
 	struct waiter waiter; /* raised by the end of the task, too */

@@ -105,7 +105,7 @@ write_heartbeat(struct events *e)
 
 /* ---- a look: a flow of its own ---- */
 struct peek {
-	struct flow flow;
+	struct api_call call; /* of the stream's request */
 	struct events *stream; /* NULL: it has ended without us */
 	struct pg_call *rows;
 };
@@ -114,6 +114,7 @@ static flow_step ask_events;
 static void peek_end(struct flow *, enum err);
 
 static const struct step peek_steps[] = {
+	STEP(api_authenticate), /* still? keys and tokens end */
 	STEP(ask_events),
 	STEP_LAST,
 };
@@ -149,8 +150,9 @@ peek_end(struct flow *f, enum err err)
 	e->peek = NULL;
 	if (err == OK && pg_rows(p->rows) > 0)
 		take_events(e, p->rows);
+	e->refused = err == ERR_UNAUTHORIZED || err == ERR_FORBIDDEN;
 	/* What was settled meanwhile may have come too late for this look. */
-	if (e->final || e->again || e->behind)
+	if (e->final || e->again || e->behind || e->refused)
 		signal_raise(&e->waiter.settled);
 	e->again = false;
 }
@@ -212,6 +214,8 @@ begin_look(struct events *e, struct loop *loop)
 
 	e->peek = (struct peek *)peek;
 	e->peek->stream = e;
+	e->peek->call.http.req = e->call.http.req;
+	e->peek->call.http.ctx = e->call.http.ctx;
 	flow_go(peek);
 }
 
@@ -220,7 +224,8 @@ stream_look(struct flow *f)
 {
 	struct events *e = (struct events *)f;
 
-	if (e->final || !is_heard(e) || !waiter_may_wait(&e->waiter))
+	if (e->final || e->refused || !is_heard(e) ||
+	    !waiter_may_wait(&e->waiter))
 		return FLOW_END;
 	write_heartbeat(e);
 	if (e->peek != NULL)
@@ -250,7 +255,7 @@ stream_end(struct events *e, enum err err)
 {
 	if (e->peek != NULL) {
 		e->peek->stream = NULL;
-		flow_abort(&e->peek->flow, ERR_SHUTDOWN);
+		flow_abort(&e->peek->call.http.flow, ERR_SHUTDOWN);
 	}
 	waiter_leave(&e->waiter);
 	if (err == OK && e->final)

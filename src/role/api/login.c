@@ -4,12 +4,14 @@
  * Whoever tries may not learn who is a user here: an unknown one is refused
  * with the same words, and after the same work, as a wrong password.
  */
+#include <ctype.h>
 #include <stdlib.h>
 
 #include "api.h"
 #include "base/clock.h"
 #include "call.h"
 #include "doc.h"
+#include "lockout.h"
 #include "password.h"
 
 #define LOGIN_MAX 254
@@ -20,17 +22,21 @@ struct login {
 	struct pg_call *find;
 	struct password_job *job;
 	struct user_row user;
+	struct lockout_try tries;
 	char *token;
 	int64_t expires_s;
 };
 
-static flow_step parse_login, find_user, check_password, make_token;
+static flow_step parse_login, find_user, look_locked, check_password,
+    count_outcome, make_token;
 static void login_end(struct flow *, enum err);
 
 static const struct step login_steps[] = {
 	STEP(parse_login),
 	STEP(find_user),
+	STEP(look_locked),
 	STEP(check_password),
+	STEP(count_outcome),
 	STEP(make_token),
 	STEP_LAST,
 };
@@ -119,16 +125,69 @@ find_user(struct flow *f)
 	return pg_run(l->find, f);
 }
 
+/* Both names of a user are one account; who is none has the name he gave. */
+static const char *
+account_of(struct login *l, struct arena *a)
+{
+	char id[ID_TEXT_SIZE];
+	char *name, *p;
+
+	if (l->user.password_hash.p != NULL) {
+		id_format(&l->user.id, id);
+		return arena_dup(a, id, ID_TEXT_LEN);
+	}
+	name =
+	    arena_printf(a, "?%s", l->email != NULL ? l->email : l->username);
+	for (p = name; *p != '\0'; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return name;
+}
+
 static enum flow_next
-check_password(struct flow *f)
+look_locked(struct flow *f)
 {
 	struct login *l = (struct login *)f;
 
 	if (pg_rows(l->find) > 0)
 		users_row(l->find, 0, &l->user);
+	l->tries.account = account_of(l, &f->arena);
+	return lockout_ask(&l->call, &l->tries, LOCKOUT_LOOK);
+}
+
+static enum flow_next
+check_password(struct flow *f)
+{
+	struct login *l = (struct login *)f;
+	enum err err = lockout_read(&l->call, &l->tries);
+
+	if (err != OK)
+		return flow_check(f, err);
 	l->job = password_job_new(f, l->password);
 	return password_check(
 	    api_app(&l->call)->threads, l->job, l->user.password_hash, f);
+}
+
+/* Who is disabled is told nothing but that the password is wrong. */
+static enum flow_next
+count_outcome(struct flow *f)
+{
+	struct login *l = (struct login *)f;
+
+	l->job->matches = l->job->matches && l->user.disabled_us == 0;
+	return lockout_ask(&l->call, &l->tries,
+	    l->job->matches ? LOCKOUT_RIGHT : LOCKOUT_WRONG);
+}
+
+/* Tokens of the second in which the password was changed are refused, so the
+ * first one after it is of the next. */
+static int64_t
+issue_time_s(const struct login *l)
+{
+	int64_t now_s = clock_wall_us() / US_PER_S;
+	int64_t after_s = l->user.tokens_after_us / US_PER_S;
+
+	return l->user.tokens_after_us != 0 && now_s <= after_s ? after_s + 1
+								: now_s;
 }
 
 static enum flow_next
@@ -136,13 +195,15 @@ make_token(struct flow *f)
 {
 	struct login *l = (struct login *)f;
 	const struct conf *conf = api_app(&l->call)->conf;
-	int64_t now_s = clock_wall_us() / US_PER_S;
+	int64_t now_s = issue_time_s(l);
 	int64_t ttl_s = conf->jwt_ttl_ms / 1000;
+	enum err err = lockout_read(&l->call, &l->tries);
 
-	if (!l->job->matches)
-		return flow_check(f,
-		    fault_set(&l->call.fault, ERR_UNAUTHORIZED, "",
-			"there is no such user, or the password is wrong"));
+	if (err == OK && !l->job->matches)
+		err = fault_set(&l->call.fault, ERR_UNAUTHORIZED, "",
+		    "there is no such user, or the password is wrong");
+	if (err != OK)
+		return flow_check(f, err);
 	http_note_id(l->call.http.req, "user", &l->user.id);
 	l->expires_s = now_s + ttl_s;
 	l->token = token_make(conf->jwt_secret, &l->user.id,

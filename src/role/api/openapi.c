@@ -97,13 +97,13 @@ write_params(struct jsn_w *w, const char *in, const struct doc_param *p)
 	}
 }
 
-static const char *
-scope_name(unsigned scope)
+/* A set of them: any of these will do, which the format cannot say; then the
+ * first is named. */
+static void
+write_scope(struct jsn_w *w, unsigned scopes)
 {
-	return scope == SCOPE_TASKS_READ ? "tasks:read"
-	    : scope == SCOPE_TASKS_WRITE ? "tasks:write"
-	    : scope == SCOPE_KEYS        ? "keys"
-					 : "admin";
+	if (scopes != SCOPE_ANY)
+		jsn_w_strz(w, scope_name((enum scope)(scopes & -scopes)));
 }
 
 static void
@@ -117,7 +117,7 @@ write_security(struct jsn_w *w, unsigned scope)
 		jsn_w_open(w, '{');
 		jsn_w_key(w, schemes[i]);
 		jsn_w_open(w, '[');
-		jsn_w_strz(w, scope_name(scope));
+		write_scope(w, scope);
 		jsn_w_close(w, ']');
 		jsn_w_close(w, '}');
 	}
@@ -243,7 +243,8 @@ write_paths(struct jsn_w *w, const struct route *routes, size_t n)
 			continue;
 		oa_object(w, routes[i].path);
 		for (size_t k = i; k < n; k++)
-			if (strcmp(routes[k].path, routes[i].path) == 0)
+			if (strcmp(routes[k].path, routes[i].path) == 0 &&
+			    routes[k].doc != NULL)
 				write_operation(w, &routes[k]);
 		jsn_w_close(w, '}');
 	}

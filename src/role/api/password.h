@@ -5,8 +5,6 @@
 #include "base/crypt.h"
 #include "loop/thread.h"
 
-#define PASSWORD_MIN 8
-
 struct password_job {
 	struct thread_job job;
 	bool matches; /* after password_check */

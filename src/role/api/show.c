@@ -60,7 +60,7 @@ show_end(struct flow *f, enum err err)
 	render_etag(&t->row, etag);
 	http_add_header(req, "ETag", etag);
 	http_add_header(req, "Cache-Control", "private, no-cache");
-	http_add_header(req, "Vary", "Authorization, Prefer");
+	http_add_header(req, "Vary", "Authorization, X-API-Key, Prefer");
 	if (is_unchanged(http_header(req, "If-None-Match"), etag))
 		http_reply(req, 304, NULL, span_of(NULL));
 	else

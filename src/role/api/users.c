@@ -5,9 +5,6 @@
 #include "doc.h"
 #include "password.h"
 
-#define EMAIL_MIN 3
-#define EMAIL_MAX 254
-
 struct registration {
 	struct api_call call;
 	struct id id;
@@ -17,12 +14,14 @@ struct registration {
 	int64_t created_us;
 };
 
-static flow_step check_open, parse_user, hash_password, insert_user,
-    check_taken;
+static flow_step check_open, check_admin, parse_user, hash_password,
+    insert_user, check_taken;
 static void register_end(struct flow *, enum err);
 
 static const struct step register_steps[] = {
 	STEP(check_open),
+	STEP(api_authenticate), /* if it is closed */
+	STEP(check_admin),
 	STEP(parse_user),
 	STEP(hash_password),
 	STEP(insert_user),
@@ -39,28 +38,13 @@ const struct flow_def register_flow = {
 
 /* ---- what is sent ---- */
 
-/* Whether it is somebody's, only a letter to it would tell. */
-static bool
-is_email(const char *s)
-{
-	const char *at = strchr(s, '@');
-
-	if (at == NULL || at == s || at[1] == '\0' ||
-	    strchr(at + 1, '@') != NULL)
-		return false;
-	for (; *s != '\0'; s++)
-		if ((unsigned char)*s <= ' ' || *s == 0x7f)
-			return false;
-	return true;
-}
-
 static bool
 take_email(void *to, const struct jsn_value *v, struct arena *a)
 {
 	struct registration *r = to;
 
 	return input_str(v, EMAIL_MIN, EMAIL_MAX, a, &r->email) &&
-	    is_email(r->email);
+	    user_email_ok(r->email);
 }
 
 static bool
@@ -102,16 +86,37 @@ static const struct input_member members[] = {
 const struct input_table register_input = { members, NELEM(members) };
 
 /* ---- steps ---- */
+static enum err
+refuse_closed(struct registration *r)
+{
+	return fault_set(&r->call.fault, ERR_FORBIDDEN, "",
+	    "registration is closed here: only an administrator can make "
+	    "users");
+}
+
+/* Where it is open nobody needs to say who he is. */
 static enum flow_next
 check_open(struct flow *f)
 {
 	struct registration *r = (struct registration *)f;
+	const struct http_req *req = r->call.http.req;
 
 	if (api_app(&r->call)->conf->registration)
+		return flow_goto(f, parse_user);
+	if (http_header(req, "Authorization") == NULL &&
+	    http_header(req, "X-API-Key") == NULL)
+		return flow_check(f, refuse_closed(r));
+	return FLOW_NEXT;
+}
+
+static enum flow_next
+check_admin(struct flow *f)
+{
+	struct registration *r = (struct registration *)f;
+
+	if ((r->call.caller.scopes & SCOPE_ADMIN) != 0)
 		return FLOW_NEXT;
-	return flow_check(f,
-	    fault_set(&r->call.fault, ERR_FORBIDDEN, "",
-		"registration is closed here"));
+	return flow_check(f, refuse_closed(r));
 }
 
 static enum flow_next
@@ -153,7 +158,7 @@ check_taken(struct flow *f)
 	struct registration *r = (struct registration *)f;
 
 	if (users_inserted(r->insert, &r->created_us)) {
-		http_note_id(r->call.http.req, "user", &r->id);
+		http_note_id(r->call.http.req, "made", &r->id);
 		return FLOW_NEXT;
 	}
 	return flow_check(f,
