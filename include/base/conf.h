@@ -23,6 +23,10 @@
 
 enum role_bit { ROLE_API = 1, ROLE_MANAGER = 2, ROLE_WORKER = 4, ROLE_ALL = 7 };
 
+/* How requests are charged while redis-low does not answer: each process for
+ * itself, or not at all. */
+enum rate_fallback { RATE_LOCAL, RATE_REFUSE };
+
 /* How a task of a type is run; what is set in a [handler NAME] section. */
 enum handler_kind { HANDLER_EXEC, HANDLER_PROCESS };
 
@@ -63,6 +67,11 @@ struct conf {
 	char   *jwt_secret;
 	int64_t	jwt_ttl_ms;
 	int64_t	registration;		/* bool: may anybody POST /users? */
+
+	/* rate limits */
+	char   *rate_submit, *rate_read;	/* base/rate.h */
+	int64_t	rate_timeout_ms;
+	int64_t	rate_fallback;		/* of enum rate_fallback */
 
 	/* tasks */
 	int64_t	default_max_attempts, default_timeout_ms;

@@ -24,6 +24,7 @@ enum conf_type {
 	CONF_PG,	/* char *: postgresql:// */
 	CONF_REDIS,	/* char *: redis:// or unix:// */
 	CONF_PATH,	/* char *: absolute */
+	CONF_RATE,	/* char *: as rate_parse takes it */
 	CONF_COMMAND	/* char **: an absolute path and its arguments */
 };
 

@@ -24,6 +24,7 @@ static const char *const level_words[] = { "error", "warn", "info", "debug",
 	NULL };
 static const char *const format_words[] = { "auto", "text", "json", NULL };
 static const char *const kind_words[] = { "exec", "process", NULL };
+static const char *const fallback_words[] = { "local", "refuse", NULL };
 
 static const char *const builtins[] = { "noop", "echo", "sleep", "fail",
 	"cpu" };
@@ -114,6 +115,22 @@ const struct conf_option conf_options[] = {
 { .name = "registration", .type = CONF_BOOL, .offset = AT(registration),
   .def = "yes", .roles = API,
   .text = "May anybody create a user with POST /users?" },
+
+{ .group = "Rate limits",
+  .name = "rate_submit", .type = CONF_RATE, .offset = AT(rate_submit),
+  .def = "off", .flags = CONF_RELOAD, .roles = API,
+  .text = "How many tasks a user may submit or change; an administrator can "
+	"give users limits of their own." },
+{ .name = "rate_read", .type = CONF_RATE, .offset = AT(rate_read),
+  .def = "off", .flags = CONF_RELOAD, .roles = API,
+  .text = "How many other requests a user may make." },
+{ .name = "rate_timeout", .type = CONF_TIME, .offset = AT(rate_timeout_ms),
+  .def = "250ms", .min = 10, .max = MIN, .roles = API,
+  .text = "How long a request waits for the Redis that counts it." },
+{ .name = "rate_fallback", .type = CONF_WORD, .offset = AT(rate_fallback),
+  .words = fallback_words, .def = "local", .roles = API,
+  .text = "What if that Redis does not answer: local lets each process count "
+	"alone, refuse answers 503." },
 
 { .group = "Tasks",
   .name = "default_max_attempts", .type = CONF_INT,

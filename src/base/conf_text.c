@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/conf_table.h"
+#include "base/rate.h"
 
 #define NAME_MAX_LEN 64
 #define NAMES_MAX 64
@@ -124,6 +125,8 @@ static const char *const redis_schemes[] = { "redis://", "unix:///", NULL };
 bool
 conf_text_check(const struct conf_option *o, const char *s, const char **why)
 {
+	struct rate rate;
+
 	*why = "it is too long";
 	if (strlen(s) > TEXT_MAX)
 		return false;
@@ -144,6 +147,8 @@ conf_text_check(const struct conf_option *o, const char *s, const char **why)
 		return is_url(s, redis_schemes, why);
 	case CONF_PATH:
 		return *s == '/';
+	case CONF_RATE:
+		return rate_parse(s, &rate, why);
 	default:
 		return true;
 	}

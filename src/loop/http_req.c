@@ -239,6 +239,12 @@ http_expect_json(const struct http_req *req, struct fault *fault)
 	    "Content-Type is \"%.100s\", and must be " JSON_TYPE, type);
 }
 
+const struct route *
+http_route(const struct http_req *req)
+{
+	return req->match.route;
+}
+
 const char *
 http_request_id(const struct http_req *req)
 {

@@ -3,6 +3,7 @@
 
 #include "announce.h"
 #include "api.h"
+#include "limits.h"
 #include "task/queue.h"
 #include "task/users.h"
 #include "waiters.h"
@@ -11,6 +12,8 @@
 static const struct route routes[] = {
 	{ HTTP_POST, "/users", &register_flow, SCOPE_NONE, NULL },
 	{ HTTP_POST, "/login", &login_flow, SCOPE_NONE, NULL },
+	{ HTTP_GET, "/users/{id}/limits", &limits_get_flow, SCOPE_ADMIN, NULL },
+	{ HTTP_PUT, "/users/{id}/limits", &limits_put_flow, SCOPE_ADMIN, NULL },
 	{ HTTP_POST, "/tasks", &submit_flow, SCOPE_TASKS_WRITE, NULL },
 	{ HTTP_POST, "/tasks/batch", &batch_flow, SCOPE_TASKS_WRITE, NULL },
 	{ HTTP_GET, "/tasks", &list_flow, SCOPE_TASKS_READ, NULL },
@@ -28,6 +31,7 @@ struct api {
 	struct waiters *waiters;
 	struct token_cache *tokens;
 	struct announcer *announcer;
+	struct limits *limits;
 };
 
 /* Where the app keeps our state. */
@@ -68,16 +72,28 @@ api_announcer(const struct app *app)
 	return api_of(app)->announcer;
 }
 
+struct limits *
+api_limits(const struct app *app)
+{
+	return api_of(app)->limits;
+}
+
 static void *
 start(struct app *app, char *err, size_t err_size)
 {
+	struct limits *limits = limits_open(app, err, err_size);
 	struct api *api;
 
-	if (!http_listen(app->http, app->conf->listen, routes, NELEM(routes),
-		app, err, err_size))
+	if (limits == NULL)
 		return NULL;
+	if (!http_listen(app->http, app->conf->listen, routes, NELEM(routes),
+		app, err, err_size)) {
+		limits_close(limits);
+		return NULL;
+	}
 	api = xcalloc(1, sizeof(*api));
 	api->app = app;
+	api->limits = limits;
 	api->waiters =
 	    waiters_open(app->loop, app->pg, app->redis[PRIORITY_HIGH]);
 	api->tokens = token_cache_open();
@@ -108,6 +124,7 @@ stop(void *state)
 	struct api *api = state;
 
 	api->app->states[index_of(api->app)] = NULL;
+	limits_close(api->limits);
 	announcer_close(api->announcer);
 	token_cache_close(api->tokens);
 	waiters_close(api->waiters);

@@ -5,11 +5,12 @@
 #include "role/app.h"
 
 extern const struct flow_def register_flow, login_flow, submit_flow, batch_flow,
-    list_flow, show_flow, events_flow;
+    list_flow, show_flow, events_flow, limits_get_flow, limits_put_flow;
 
 /* What requests share. NULL: the role has stopped. */
 struct waiters *api_waiters(const struct app *);
 struct token_cache *api_tokens(const struct app *);
 struct announcer *api_announcer(const struct app *);
+struct limits *api_limits(const struct app *);
 
 #endif

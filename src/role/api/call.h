@@ -5,10 +5,15 @@
 #include "role/app.h"
 #include "task/users.h"
 
+struct charge;
+
 struct api_call {
 	struct http_flow http;
 	struct caller caller; /* after api_authenticate */
 	struct fault fault; /* what is wrong with the request */
+	struct charge *charge; /* charge.h; NULL: there is no limit */
+	int64_t cost; /* set before api_charge, if it is not 1 */
+	int retry_after_s; /* of a refusal; 0: as usual */
 };
 
 /* A step: who is asking? By the header Authorization. */

@@ -27,6 +27,10 @@ struct drafts {
 enum err drafts_parse(struct span body, const struct draft_base *,
     struct drafts *ret, struct fault *);
 
+/* How many items there are, without a look into them; 1 if the body will be
+ * refused for what it is. */
+size_t drafts_count(struct span body, struct arena *);
+
 /* In the arena. */
 const struct refusal *refusal_new(
     struct arena *, enum err, const struct fault *);

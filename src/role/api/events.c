@@ -4,6 +4,7 @@
 
 #include "api.h"
 #include "call.h"
+#include "charge.h"
 #include "render.h"
 
 struct events {
@@ -18,6 +19,8 @@ static void events_end(struct flow *, enum err);
 
 static const struct step events_steps[] = {
 	STEP(api_authenticate),
+	STEP(api_charge),
+	STEP(api_admit),
 	STEP(parse_events),
 	STEP(read_events),
 	STEP(look_for_task), /* if there is no event: is there a task? */

@@ -9,6 +9,7 @@
 
 #include "api.h"
 #include "call.h"
+#include "charge.h"
 #include "render.h"
 
 #define LIMIT_DEFAULT 50
@@ -28,6 +29,8 @@ static void list_end(struct flow *, enum err);
 
 static const struct step list_steps[] = {
 	STEP(api_authenticate),
+	STEP(api_charge),
+	STEP(api_admit),
 	STEP(parse_query),
 	STEP(read_tasks),
 	STEP_LAST,

@@ -1,0 +1,569 @@
+/*
+ * Rate limits of users: two API processes, and the Redis between them. Limits
+ * that give back one an hour make every count exact, however slow the machine.
+ */
+#include <pthread.h>
+#include <signal.h>
+
+#include "support/client.h"
+#include "support/conf.h"
+#include "support/ledger.h"
+#include "support/stack.h"
+#include "support/store.h"
+
+#define TASK "{\"type\":\"noop\"}"
+#define THREADS 12
+#define EACH 5
+
+/* Long enough for the slowest machine; one test has it short. */
+static const char base_conf[] = SHORT_TIMES "rate_timeout = 60s\n";
+
+static struct http admin;
+
+/* One user, at both processes. */
+struct user {
+	struct http at[2];
+	char id[ID_SIZE];
+};
+
+static void
+user_open(struct user *u, const char *name)
+{
+	client_user(&u->at[0], part_port("api-1"), name);
+	snprintf(u->id, sizeof(u->id), "%s",
+	    str_of(http_json(&u->at[0]), "user_id"));
+	http_init(&u->at[1], part_port("api-2"));
+	u->at[1].token = strdup(u->at[0].token);
+}
+
+static void
+user_close(struct user *u)
+{
+	all_ended();
+	http_fini(&u->at[0]);
+	http_fini(&u->at[1]);
+}
+
+static int
+put_limits(struct http *h, const char *id, const char *body)
+{
+	return http_call(
+	    h, "PUT", text("/users/%s/limits", id), JSON_TYPE, body);
+}
+
+/* The first user that the database calls one. */
+static void
+make_admin(void)
+{
+	if (admin.token != NULL)
+		return;
+	client_user(&admin, part_port("api-1"), "root");
+	sql("UPDATE taskflow.users SET role = 'admin' WHERE username = 'root'");
+	http_fini(&admin);
+	http_init(&admin, part_port("api-1"));
+	assert_int_equal(http_call(&admin, "POST", "/login", JSON_TYPE,
+			     "{\"username\":\"root\",\"password\":"
+			     "\"correct horse battery\"}"),
+	    200);
+	admin.token = strdup(str_of(http_json(&admin), "token"));
+}
+
+static bool
+has_policy(struct http *h, const char *want)
+{
+	const char *got;
+
+	http_call(h, "GET", "/tasks?limit=1", NULL, NULL);
+	got = http_header(h, "RateLimit-Policy");
+	return want == NULL ? got == NULL
+			    : got != NULL && strcmp(got, want) == 0;
+}
+
+/* Of a user, in effect at both; the read limit tells when. */
+static void
+limit(struct user *u, const char *submit)
+{
+	static int n = 100000;
+	char policy[64];
+
+	n++;
+	snprintf(policy, sizeof(policy), "\"read\";q=%d;w=1", n);
+	make_admin();
+	if (put_limits(&admin, u->id,
+		text("{\"submit\":\"%s\",\"read\":\"%d/s\"}", submit, n)) !=
+	    200)
+		fail_msg("PUT limits: %d %s", admin.status, admin.body);
+	UNTIL(has_policy(&u->at[0], policy) && has_policy(&u->at[1], policy));
+}
+
+static int
+post(struct http *h)
+{
+	return http_call(h, "POST", "/tasks", JSON_TYPE, TASK);
+}
+
+static bool
+header_is(struct http *h, const char *name, const char *want)
+{
+	const char *got = http_header(h, name);
+
+	if (got != NULL && strcmp(got, want) == 0)
+		return true;
+	fail_msg("%s: %s, and not %s", name, got != NULL ? got : "-", want);
+	return false;
+}
+
+static int
+count_in_log(const char *part, const char *words)
+{
+	char *log = read_file(stack_log(part)), *at = log;
+	int n = 0;
+
+	for (; (at = strstr(at, words)) != NULL; at++)
+		n++;
+	free(log);
+	return n;
+}
+
+/* ---- exact ---- */
+struct crowd {
+	pthread_barrier_t *start;
+	struct http h;
+	const char *method, *path, *body;
+	int passed, limited, other;
+};
+
+static void *
+rush(void *arg)
+{
+	struct crowd *c = arg;
+	int i, status;
+
+	http_call(&c->h, "GET", "/livez", NULL, NULL); /* connected */
+	pthread_barrier_wait(c->start);
+	for (i = 0; i < EACH; i++) {
+		status =
+		    http_call(&c->h, c->method, c->path, JSON_TYPE, c->body);
+		c->passed += status == 201 || status == 200;
+		c->limited += status == 429;
+		c->other += status != 201 && status != 200 && status != 429;
+	}
+	return NULL;
+}
+
+/* All at once, half of them at each process; how many passed. */
+static int
+rush_all(struct user *u, const char *method, const char *path, const char *body)
+{
+	struct crowd crowd[THREADS] = { { .passed = 0 } };
+	pthread_t thread[THREADS];
+	pthread_barrier_t start;
+	int i, passed = 0;
+
+	pthread_barrier_init(&start, NULL, THREADS);
+	for (i = 0; i < THREADS; i++) {
+		crowd[i].start = &start;
+		crowd[i].method = method;
+		crowd[i].path = path;
+		crowd[i].body = body;
+		http_init(&crowd[i].h, u->at[i % 2].port);
+		crowd[i].h.token = strdup(u->at[0].token);
+		assert_int_equal(
+		    pthread_create(&thread[i], NULL, rush, &crowd[i]), 0);
+	}
+	for (i = 0; i < THREADS; i++) {
+		pthread_join(thread[i], NULL);
+		passed += crowd[i].passed;
+		assert_int_equal(crowd[i].other, 0);
+		assert_int_equal(crowd[i].passed + crowd[i].limited, EACH);
+		http_fini(&crowd[i].h);
+	}
+	pthread_barrier_destroy(&start);
+	return passed;
+}
+
+static void
+just_n_of_many_at_once_pass(void **state)
+{
+	struct user u;
+	int round;
+
+	(void)state;
+	user_open(&u, "exact");
+	limit(&u, "1/h burst 23");
+	for (round = 0; round < 5; round++) {
+		redis_int(LOW, "DEL taskflow:rate:%s", u.id);
+		assert_int_equal(rush_all(&u, "POST", "/tasks", TASK), 23);
+		assert_int_equal(sql_int("SELECT count(*) FROM taskflow.tasks "
+					 "WHERE user_id = '%s'",
+				     u.id),
+		    23 * (round + 1));
+	}
+	/* The bucket outlives what is only a cache. */
+	assert_true(
+	    redis_int(LOW, "PTTL taskflow:rate:%s", u.id) > 3600 * 1000);
+	user_close(&u);
+}
+
+static void
+reads_are_exact_and_apart_from_submits(void **state)
+{
+	struct user u, other;
+
+	(void)state;
+	user_open(&u, "reader");
+	user_open(&other, "neighbour");
+	make_admin();
+	limit(&other, "1/h burst 3");
+	assert_int_equal(put_limits(&admin, u.id,
+			     "{\"submit\":\"1/h burst 2\","
+			     "\"read\":\"1/h burst 31\"}"),
+	    200);
+	UNTIL(has_policy(&u.at[0], "\"read\";q=1;w=3600;taskflow-burst=31") &&
+	    has_policy(&u.at[1], "\"read\";q=1;w=3600;taskflow-burst=31"));
+	redis_int(LOW, "DEL taskflow:rate:%s", u.id);
+	assert_int_equal(rush_all(&u, "GET", "/tasks?limit=1", NULL), 31);
+	/* The reads are used up, the submits are not. */
+	assert_int_equal(post(&u.at[0]), 201);
+	header_is(&u.at[0], "RateLimit", "\"submit\";r=1;t=3600");
+	assert_int_equal(post(&u.at[1]), 201);
+	assert_int_equal(post(&u.at[0]), 429);
+	/* Nor are those of somebody else. */
+	assert_int_equal(post(&other.at[0]), 201);
+	assert_int_equal(
+	    http_call(&other.at[1], "GET", "/tasks", NULL, NULL), 200);
+	user_close(&u);
+	user_close(&other);
+}
+
+static int
+post_batch(struct http *h, int n)
+{
+	char body[4096] = "{\"tasks\":[";
+	int i;
+
+	for (i = 0; i < n; i++)
+		strcat(strcat(body, i > 0 ? "," : ""), TASK);
+	strcat(body, "]}");
+	return http_call(h, "POST", "/tasks/batch", JSON_TYPE, body);
+}
+
+static void
+a_batch_costs_what_is_in_it(void **state)
+{
+	struct user u;
+	const cJSON *e;
+
+	(void)state;
+	user_open(&u, "bulk");
+	limit(&u, "1/h burst 10");
+	assert_int_equal(post_batch(&u.at[0], 6), 201);
+	header_is(&u.at[0], "RateLimit", "\"submit\";r=4;t=21600");
+	assert_int_equal(post_batch(&u.at[1], 5), 429);
+	header_is(&u.at[1], "RateLimit", "\"submit\";r=4;t=21600");
+	header_is(&u.at[1], "Retry-After", "3600");
+	assert_int_equal(post_batch(&u.at[1], 4), 201);
+	assert_int_equal(post_batch(&u.at[0], 1), 429);
+	assert_int_equal(sql_int("SELECT count(*) FROM taskflow.tasks "
+				 "WHERE user_id = '%s'",
+			     u.id),
+	    10);
+	/* More than ever fits: waiting would not help. */
+	assert_int_equal(post_batch(&u.at[0], 11), 422);
+	e = cJSON_GetArrayItem(
+	    cJSON_GetObjectItem(http_json(&u.at[0]), "errors"), 0);
+	assert_string_equal(str_of(e, "pointer"), "/tasks");
+	/* What is no batch costs one. */
+	redis_int(LOW, "DEL taskflow:rate:%s", u.id);
+	assert_int_equal(http_call(&u.at[0], "POST", "/tasks/batch", JSON_TYPE,
+			     "{\"tasks\":[1,2,"),
+	    400);
+	header_is(&u.at[0], "RateLimit", "\"submit\";r=9;t=3600");
+	user_close(&u);
+}
+
+/* ---- headers ---- */
+static void
+every_answer_says_what_is_left(void **state)
+{
+	static const char policy[] = "\"submit\";q=3;w=3600;taskflow-burst=4";
+	struct user u;
+
+	(void)state;
+	user_open(&u, "header");
+	/* Nobody has a limit unless somebody sets one: no header, no key. */
+	assert_int_equal(post(&u.at[0]), 201);
+	assert_null(http_header(&u.at[0], "RateLimit"));
+	assert_null(http_header(&u.at[0], "RateLimit-Policy"));
+	assert_int_equal(redis_int(LOW, "EXISTS taskflow:rate:%s", u.id), 0);
+	limit(&u, "3/h burst 4");
+	assert_int_equal(post(&u.at[0]), 201);
+	header_is(&u.at[0], "RateLimit-Policy", policy);
+	header_is(&u.at[0], "RateLimit", "\"submit\";r=3;t=1200");
+	/* Charged before it is looked at. */
+	assert_int_equal(
+	    http_call(&u.at[0], "POST", "/tasks", JSON_TYPE, "{"), 400);
+	header_is(&u.at[0], "RateLimit-Policy", policy);
+	header_is(&u.at[0], "RateLimit", "\"submit\";r=2;t=2400");
+	assert_int_equal(post(&u.at[0]), 201);
+	assert_int_equal(post(&u.at[1]), 201);
+	assert_int_equal(post(&u.at[1]), 429);
+	header_is(&u.at[1], "RateLimit-Policy", policy);
+	header_is(&u.at[1], "RateLimit", "\"submit\";r=0;t=4800");
+	header_is(&u.at[1], "Retry-After", "1200");
+	header_is(&u.at[1], "Content-Type", "application/problem+json");
+	assert_string_equal(str_of(http_json(&u.at[1]), "type"),
+	    "urn:taskflow:problem:rate-limited");
+	/* And of reads that are not found. */
+	assert_int_equal(
+	    http_call(&u.at[0], "GET", "/tasks/nothing", NULL, NULL), 404);
+	assert_non_null(http_header(&u.at[0], "RateLimit"));
+	/* Who is nobody is charged nothing. */
+	free(u.at[0].token);
+	u.at[0].token = strdup("nonsense");
+	assert_int_equal(post(&u.at[0]), 401);
+	assert_null(http_header(&u.at[0], "RateLimit"));
+	user_close(&u);
+}
+
+static void
+what_is_given_back_can_be_used(void **state)
+{
+	struct user u;
+
+	(void)state;
+	user_open(&u, "patient");
+	limit(&u, "1/s burst 1");
+	UNTIL(post(&u.at[0]) == 201);
+	UNTIL(post(&u.at[1]) == 201);
+	UNTIL(post(&u.at[0]) == 201);
+	user_close(&u);
+}
+
+/* ---- administrators ---- */
+static const struct {
+	const char *body;
+	int status;
+	const char *words;
+} bad_limits[] = {
+	{ "{\"submit\":\"fast\"}", 422, "/submit" },
+	{ "{\"submit\":5}", 422, "/submit" },
+	{ "{\"read\":\"0/s\"}", 422, "/read" },
+	{ "{\"read\":\"1/s burst 2000000\"}", 422, "/read" },
+	{ "{\"write\":\"1/s\"}", 422, "/write" },
+	{ "{\"read\":\"1/s\",\"read\":\"1/s\"}", 400, "twice" },
+	{ "[]", 400, "object" },
+	{ "", 400, "empty" },
+};
+
+static void
+limits_are_an_administrators_to_give(void **state)
+{
+	struct user u;
+	size_t i;
+
+	(void)state;
+	make_admin();
+	user_open(&u, "governed");
+	assert_int_equal(put_limits(&u.at[0], u.id, "{}"), 403);
+	assert_int_equal(http_call(&u.at[0], "GET",
+			     text("/users/%s/limits", u.id), NULL, NULL),
+	    403);
+	assert_int_equal(put_limits(&admin, "x", "{}"), 404);
+	assert_int_equal(
+	    put_limits(&admin, "01890000-0000-7000-8000-000000000000", "{}"),
+	    404);
+	for (i = 0; i < NELEM(bad_limits); i++) {
+		if (put_limits(&admin, u.id, bad_limits[i].body) !=
+			bad_limits[i].status ||
+		    strstr(admin.body, bad_limits[i].words) == NULL)
+			fail_msg("%s: %d %s", bad_limits[i].body, admin.status,
+			    admin.body);
+	}
+	assert_int_equal(put_limits(&admin, u.id,
+			     "{\"submit\":\"05/s burst 5\",\"read\":null}"),
+	    200);
+	assert_int_equal(http_call(&admin, "GET",
+			     text("/users/%s/limits", u.id), NULL, NULL),
+	    200);
+	assert_string_equal(str_of(http_json(&admin), "user_id"), u.id);
+	assert_string_equal(str_of(http_json(&admin), "submit"), "5/s");
+	assert_null(str_of(http_json(&admin), "read"));
+	user_close(&u);
+}
+
+static void
+a_change_is_in_effect_everywhere_soon(void **state)
+{
+	struct user u;
+
+	(void)state;
+	user_open(&u, "changing");
+	limit(&u, "1/h burst 1");
+	assert_int_equal(post(&u.at[0]), 201);
+	assert_int_equal(post(&u.at[1]), 429);
+	/* More: what was used stays used. */
+	limit(&u, "1/h burst 3");
+	assert_int_equal(post(&u.at[0]), 201);
+	assert_int_equal(post(&u.at[1]), 201);
+	assert_int_equal(post(&u.at[0]), 429);
+	limit(&u, "off");
+	assert_int_equal(post(&u.at[0]), 201);
+	assert_null(http_header(&u.at[0], "RateLimit"));
+	/* Nothing of his own any more. */
+	assert_int_equal(put_limits(&admin, u.id, "{}"), 200);
+	UNTIL(has_policy(&u.at[0], NULL) && has_policy(&u.at[1], NULL));
+	user_close(&u);
+}
+
+static void
+the_configuration_is_read_again(void **state)
+{
+	struct user u;
+
+	(void)state;
+	user_open(&u, "default");
+	stack_conf(
+	    SHORT_TIMES "rate_timeout = 60s\nrate_read = 1/h burst 1000\n"
+			"rate_submit = 1/h burst 2\n");
+	part_signal("api-1", SIGHUP);
+	part_signal("api-2", SIGHUP);
+	UNTIL(has_policy(&u.at[0], "\"read\";q=1;w=3600;taskflow-burst=1000") &&
+	    has_policy(&u.at[1], "\"read\";q=1;w=3600;taskflow-burst=1000"));
+	assert_int_equal(post(&u.at[0]), 201);
+	assert_int_equal(post(&u.at[1]), 201);
+	assert_int_equal(post(&u.at[0]), 429);
+	/* A limit of one's own wins over it. */
+	limit(&u, "off");
+	assert_int_equal(post(&u.at[0]), 201);
+	user_close(&u);
+}
+
+/* ---- Redis in trouble ---- */
+static void
+redis_forgets_everything(void **state)
+{
+	struct user u;
+
+	(void)state;
+	user_open(&u, "forgotten");
+	limit(&u, "1/h burst 2");
+	assert_int_equal(post(&u.at[0]), 201);
+	assert_int_equal(post(&u.at[1]), 201);
+	assert_int_equal(post(&u.at[0]), 429);
+	redis_int(LOW, "FLUSHALL");
+	redis_int(LOW, "SCRIPT FLUSH");
+	assert_int_equal(post(&u.at[0]), 201);
+	assert_int_equal(post(&u.at[1]), 201);
+	assert_int_equal(post(&u.at[0]), 429);
+	assert_int_equal(
+	    count_in_log("api-1", "redis-low does not answer: limits"), 0);
+	user_close(&u);
+}
+
+static void
+without_redis_each_process_counts(void **state)
+{
+	struct user u;
+	int i, passed = 0;
+
+	(void)state;
+	user_open(&u, "alone");
+	limit(&u, "1/h burst 7");
+	part_kill("redis-low");
+	for (i = 0; i < 20; i++)
+		passed += post(&u.at[0]) == 201;
+	assert_int_equal(passed, 7);
+	assert_int_equal(u.at[0].status, 429);
+	header_is(&u.at[0], "RateLimit", "\"submit\";r=0;t=25200");
+	for (i = 0, passed = 0; i < 20; i++)
+		passed += post(&u.at[1]) == 201;
+	assert_int_equal(passed, 7);
+	assert_int_equal(
+	    count_in_log("api-1", "redis-low does not answer: limits"), 1);
+	part_start("redis-low");
+	UNTIL(post(&u.at[0]) == 201);
+	assert_int_equal(
+	    count_in_log("api-1", "counted in redis-low again"), 1);
+	assert_int_equal(
+	    count_in_log("api-1", "redis-low does not answer: limits"), 1);
+	user_close(&u);
+}
+
+static void
+a_redis_that_hangs_holds_nobody_up(void **state)
+{
+	struct user u;
+	int i, passed = 0;
+
+	(void)state;
+	user_open(&u, "hanging");
+	stack_conf(SHORT_TIMES "rate_timeout = 250ms\n");
+	part_stop("api-1");
+	part_start("api-1");
+	limit(&u, "1/h burst 3");
+	part_signal("redis-low", SIGSTOP);
+	for (i = 0; i < 5; i++)
+		passed += post(&u.at[0]) == 201;
+	assert_int_equal(passed, 3);
+	assert_int_equal(u.at[0].status, 429);
+	part_signal("redis-low", SIGCONT);
+	user_close(&u);
+}
+
+static void
+without_redis_it_can_refuse(void **state)
+{
+	struct user u, free_user;
+	int64_t before;
+
+	(void)state;
+	user_open(&u, "strict");
+	user_open(&free_user, "unlimited");
+	stack_conf(SHORT_TIMES "rate_timeout = 60s\nrate_fallback = refuse\n");
+	part_stop("api-1");
+	part_start("api-1");
+	limit(&u, "1/h burst 50");
+	assert_int_equal(post(&u.at[0]), 201);
+	before = sql_int("SELECT count(*) FROM taskflow.tasks");
+	part_kill("redis-low");
+	UNTIL(post(&u.at[0]) == 503);
+	assert_int_equal(post(&u.at[0]), 503);
+	assert_string_equal(str_of(http_json(&u.at[0]), "type"),
+	    "urn:taskflow:problem:unavailable");
+	assert_non_null(http_header(&u.at[0], "Retry-After"));
+	assert_int_equal(
+	    sql_int("SELECT count(*) FROM taskflow.tasks"), before);
+	/* Who has no limit does not care. */
+	assert_int_equal(post(&free_user.at[0]), 201);
+	part_start("redis-low");
+	UNTIL(post(&u.at[0]) == 201);
+	user_close(&u);
+	user_close(&free_user);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(just_n_of_many_at_once_pass),
+	cmocka_unit_test(reads_are_exact_and_apart_from_submits),
+	cmocka_unit_test(a_batch_costs_what_is_in_it),
+	cmocka_unit_test(every_answer_says_what_is_left),
+	cmocka_unit_test(what_is_given_back_can_be_used),
+	cmocka_unit_test(limits_are_an_administrators_to_give),
+	cmocka_unit_test(a_change_is_in_effect_everywhere_soon),
+	cmocka_unit_test(redis_forgets_everything),
+	cmocka_unit_test(without_redis_each_process_counts),
+	cmocka_unit_test(the_configuration_is_read_again),
+	cmocka_unit_test(a_redis_that_hangs_holds_nobody_up),
+	cmocka_unit_test(without_redis_it_can_refuse),
+};
+
+int
+main(int argc, char **argv)
+{
+	struct group g = { "rate", "api=2 manager=1 worker=1", base_conf, tests,
+		NELEM(tests) };
+	int failed = group_run(&g, argc, argv);
+
+	http_fini(&admin);
+	return failed;
+}
