@@ -62,6 +62,7 @@ struct conf {
 	char   *listen, *admin_listen;	/* host:port, [v6]:port; "" none */
 	int64_t	max_body, max_header, max_connections;
 	int64_t	request_timeout_ms, idle_timeout_ms, max_wait_ms;
+	char   *trusted_proxies, *cors_origins;	/* comma lists */
 
 	/* access */
 	char   *jwt_secret;

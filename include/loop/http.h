@@ -46,6 +46,9 @@ struct http_conf {
 	size_t	max_connections;	/* of each listener */
 	int64_t	request_timeout_ms;	/* to read a request whole */
 	int64_t	idle_timeout_ms;	/* a connection without a request */
+	/* Comma lists that outlive the server and were checked; NULL: none. */
+	const char *trusted_proxies;	/* as net_list_parse takes it */
+	const char *cors_origins;	/* or "*" */
 };
 
 struct http *http_open(struct loop *, const struct http_conf *);
@@ -78,7 +81,10 @@ const char *http_header(const struct http_req *, const char *name);
 /* Is the body's media type JSON (or absent)? Else ERR_MEDIA_TYPE. */
 enum err http_expect_json(const struct http_req *, struct fault *);
 const char *http_request_id(const struct http_req *);
+/* The address of the connection; and, until the answer, that of the client,
+ * which a trusted proxy may have told. "" for a Unix socket. */
 const char *http_peer(const struct http_req *);
+const char *http_client(const struct http_req *);
 int64_t http_started_us(const struct http_req *);	/* monotonic */
 /* What a route wants to see in the access log, such as "user"; copied. */
 void http_note_id(struct http_req *, const char *key, const struct id *);

@@ -104,6 +104,15 @@ const struct conf_option conf_options[] = {
   .def = "60s", .min = 0, .max = H, .roles = API,
   .text = "The longest that Prefer: wait may ask for; 0s refuses to wait." },
 
+{ .name = "trusted_proxies", .type = CONF_NETS,
+  .offset = AT(trusted_proxies), .def = "", .flags = CONF_EMPTY, .roles = API,
+  .text = "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; "
+	"of others they are ignored." },
+{ .name = "cors_origins", .type = CONF_ORIGINS, .offset = AT(cors_origins),
+  .def = "", .flags = CONF_EMPTY, .roles = API,
+  .text = "Origins whose scripts may call the API from a browser; none if "
+	"empty." },
+
 { .group = "Access",
   .name = "jwt_secret", .type = CONF_TEXT, .offset = AT(jwt_secret),
   .def = "", .flags = CONF_SECRET | CONF_EMPTY, .roles = API,

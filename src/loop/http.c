@@ -31,6 +31,21 @@ static struct listener_list everyone = TAILQ_HEAD_INITIALIZER(everyone);
 
 static void on_request(struct evhttp_request *, void *);
 
+/* NULL: nobody is trusted. */
+static struct net_list *
+read_trusted(const char *text)
+{
+	struct net_list *list;
+	const char *why;
+
+	if (text == NULL || *text == '\0')
+		return NULL;
+	list = xcalloc(1, sizeof(*list));
+	if (!net_list_parse(text, list, &why))
+		abort(); /* the configuration has checked it */
+	return list;
+}
+
 struct http *
 http_open(struct loop *loop, const struct http_conf *conf)
 {
@@ -38,6 +53,7 @@ http_open(struct loop *loop, const struct http_conf *conf)
 
 	h->loop = loop;
 	h->conf = *conf;
+	h->trusted = read_trusted(conf->trusted_proxies);
 	TAILQ_INIT(&h->listeners);
 	return h;
 }
@@ -226,6 +242,8 @@ answer_plain(struct http_listener *l, struct evhttp_request *ev,
 	req_init(&req, l->http, ev, &arena, NULL);
 	if (allow != NULL)
 		http_add_header(&req, "Allow", allow);
+	if (p == NULL && allow != NULL)
+		cors_preflight(&req, allow);
 	if (p == NULL)
 		http_reply(&req, 204, NULL, span_of(NULL));
 	else
@@ -406,5 +424,6 @@ http_close(struct http *h)
 		timer_fini(&l->pause);
 		free(l);
 	}
+	free(h->trusted);
 	free(h);
 }

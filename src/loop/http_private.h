@@ -61,6 +61,7 @@ struct http_listener {
 struct http {
 	struct loop *loop;
 	struct http_conf conf;
+	struct net_list *trusted; /* NULL: no proxy is */
 	struct listener_list listeners;
 	size_t in_flight; /* requests without an answer */
 	bool draining;
@@ -110,6 +111,7 @@ struct http_req {
 	unsigned nnotes;
 	struct http_note note[HTTP_MAX_NOTES];
 	char id[HTTP_ID_MAX + 1];
+	struct forwarded forwarded; /* if its peer is trusted */
 };
 
 /* Zeroed before. match may be NULL. */
@@ -122,6 +124,11 @@ void req_split_target(
 void answer_init(struct http_req *);
 void req_refuse(struct http_req *, const struct problem *, const char *detail,
     const struct fault *, int retry_after_s);
+/* ---- http_cors.c ---- */
+void cors_answer(struct http_req *, const char *list);
+/* methods: of the path, as in Allow. Nothing if it is no preflight. */
+void cors_preflight(struct http_req *, const char *methods);
+
 /* The one line of a request; path absent: one that evhttp refused. */
 void http_log_access(const struct http_req *, int status);
 
