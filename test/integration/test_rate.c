@@ -1,129 +1,11 @@
-/*
- * Rate limits of users: two API processes, and the Redis between them. Limits
- * that give back one an hour make every count exact, however slow the machine.
- */
+/* Rate limits of users: two API processes, and the Redis between them. */
 #include <pthread.h>
 #include <signal.h>
 
-#include "support/client.h"
-#include "support/conf.h"
-#include "support/ledger.h"
-#include "support/stack.h"
-#include "support/store.h"
+#include "rate_fixture.h"
 
-#define TASK "{\"type\":\"noop\"}"
 #define THREADS 12
 #define EACH 5
-
-/* Long enough for the slowest machine; one test has it short. */
-static const char base_conf[] = SHORT_TIMES "rate_timeout = 60s\n";
-
-static struct http admin;
-
-/* One user, at both processes. */
-struct user {
-	struct http at[2];
-	char id[ID_SIZE];
-};
-
-static void
-user_open(struct user *u, const char *name)
-{
-	client_user(&u->at[0], part_port("api-1"), name);
-	snprintf(u->id, sizeof(u->id), "%s",
-	    str_of(http_json(&u->at[0]), "user_id"));
-	http_init(&u->at[1], part_port("api-2"));
-	u->at[1].token = strdup(u->at[0].token);
-}
-
-static void
-user_close(struct user *u)
-{
-	all_ended();
-	http_fini(&u->at[0]);
-	http_fini(&u->at[1]);
-}
-
-static int
-put_limits(struct http *h, const char *id, const char *body)
-{
-	return http_call(
-	    h, "PUT", text("/users/%s/limits", id), JSON_TYPE, body);
-}
-
-/* The first user that the database calls one. */
-static void
-make_admin(void)
-{
-	if (admin.token != NULL)
-		return;
-	client_user(&admin, part_port("api-1"), "root");
-	sql("UPDATE taskflow.users SET role = 'admin' WHERE username = 'root'");
-	http_fini(&admin);
-	http_init(&admin, part_port("api-1"));
-	assert_int_equal(http_call(&admin, "POST", "/login", JSON_TYPE,
-			     "{\"username\":\"root\",\"password\":"
-			     "\"correct horse battery\"}"),
-	    200);
-	admin.token = strdup(str_of(http_json(&admin), "token"));
-}
-
-static bool
-has_policy(struct http *h, const char *want)
-{
-	const char *got;
-
-	http_call(h, "GET", "/tasks?limit=1", NULL, NULL);
-	got = http_header(h, "RateLimit-Policy");
-	return want == NULL ? got == NULL
-			    : got != NULL && strcmp(got, want) == 0;
-}
-
-/* Of a user, in effect at both; the read limit tells when. */
-static void
-limit(struct user *u, const char *submit)
-{
-	static int n = 100000;
-	char policy[64];
-
-	n++;
-	snprintf(policy, sizeof(policy), "\"read\";q=%d;w=1", n);
-	make_admin();
-	if (put_limits(&admin, u->id,
-		text("{\"submit\":\"%s\",\"read\":\"%d/s\"}", submit, n)) !=
-	    200)
-		fail_msg("PUT limits: %d %s", admin.status, admin.body);
-	UNTIL(has_policy(&u->at[0], policy) && has_policy(&u->at[1], policy));
-}
-
-static int
-post(struct http *h)
-{
-	return http_call(h, "POST", "/tasks", JSON_TYPE, TASK);
-}
-
-static bool
-header_is(struct http *h, const char *name, const char *want)
-{
-	const char *got = http_header(h, name);
-
-	if (got != NULL && strcmp(got, want) == 0)
-		return true;
-	fail_msg("%s: %s, and not %s", name, got != NULL ? got : "-", want);
-	return false;
-}
-
-static int
-count_in_log(const char *part, const char *words)
-{
-	char *log = read_file(stack_log(part)), *at = log;
-	int n = 0;
-
-	for (; (at = strstr(at, words)) != NULL; at++)
-		n++;
-	free(log);
-	return n;
-}
 
 /* ---- exact ---- */
 struct crowd {
@@ -439,109 +321,6 @@ the_configuration_is_read_again(void **state)
 	user_close(&u);
 }
 
-/* ---- Redis in trouble ---- */
-static void
-redis_forgets_everything(void **state)
-{
-	struct user u;
-
-	(void)state;
-	user_open(&u, "forgotten");
-	limit(&u, "1/h burst 2");
-	assert_int_equal(post(&u.at[0]), 201);
-	assert_int_equal(post(&u.at[1]), 201);
-	assert_int_equal(post(&u.at[0]), 429);
-	redis_int(LOW, "FLUSHALL");
-	redis_int(LOW, "SCRIPT FLUSH");
-	assert_int_equal(post(&u.at[0]), 201);
-	assert_int_equal(post(&u.at[1]), 201);
-	assert_int_equal(post(&u.at[0]), 429);
-	assert_int_equal(
-	    count_in_log("api-1", "redis-low does not answer: limits"), 0);
-	user_close(&u);
-}
-
-static void
-without_redis_each_process_counts(void **state)
-{
-	struct user u;
-	int i, passed = 0;
-
-	(void)state;
-	user_open(&u, "alone");
-	limit(&u, "1/h burst 7");
-	part_kill("redis-low");
-	for (i = 0; i < 20; i++)
-		passed += post(&u.at[0]) == 201;
-	assert_int_equal(passed, 7);
-	assert_int_equal(u.at[0].status, 429);
-	header_is(&u.at[0], "RateLimit", "\"submit\";r=0;t=25200");
-	for (i = 0, passed = 0; i < 20; i++)
-		passed += post(&u.at[1]) == 201;
-	assert_int_equal(passed, 7);
-	assert_int_equal(
-	    count_in_log("api-1", "redis-low does not answer: limits"), 1);
-	part_start("redis-low");
-	UNTIL(post(&u.at[0]) == 201);
-	assert_int_equal(
-	    count_in_log("api-1", "counted in redis-low again"), 1);
-	assert_int_equal(
-	    count_in_log("api-1", "redis-low does not answer: limits"), 1);
-	user_close(&u);
-}
-
-static void
-a_redis_that_hangs_holds_nobody_up(void **state)
-{
-	struct user u;
-	int i, passed = 0;
-
-	(void)state;
-	user_open(&u, "hanging");
-	stack_conf(SHORT_TIMES "rate_timeout = 250ms\n");
-	part_stop("api-1");
-	part_start("api-1");
-	limit(&u, "1/h burst 3");
-	part_signal("redis-low", SIGSTOP);
-	for (i = 0; i < 5; i++)
-		passed += post(&u.at[0]) == 201;
-	assert_int_equal(passed, 3);
-	assert_int_equal(u.at[0].status, 429);
-	part_signal("redis-low", SIGCONT);
-	user_close(&u);
-}
-
-static void
-without_redis_it_can_refuse(void **state)
-{
-	struct user u, free_user;
-	int64_t before;
-
-	(void)state;
-	user_open(&u, "strict");
-	user_open(&free_user, "unlimited");
-	stack_conf(SHORT_TIMES "rate_timeout = 60s\nrate_fallback = refuse\n");
-	part_stop("api-1");
-	part_start("api-1");
-	limit(&u, "1/h burst 50");
-	assert_int_equal(post(&u.at[0]), 201);
-	before = sql_int("SELECT count(*) FROM taskflow.tasks");
-	part_kill("redis-low");
-	UNTIL(post(&u.at[0]) == 503);
-	assert_int_equal(post(&u.at[0]), 503);
-	assert_string_equal(str_of(http_json(&u.at[0]), "type"),
-	    "urn:taskflow:problem:unavailable");
-	assert_non_null(http_header(&u.at[0], "Retry-After"));
-	assert_int_equal(
-	    sql_int("SELECT count(*) FROM taskflow.tasks"), before);
-	/* Who has no limit does not care. */
-	assert_int_equal(post(&free_user.at[0]), 201);
-	part_start("redis-low");
-	UNTIL(post(&u.at[0]) == 201);
-	user_close(&u);
-	user_close(&free_user);
-}
-
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(just_n_of_many_at_once_pass),
 	cmocka_unit_test(reads_are_exact_and_apart_from_submits),
@@ -550,20 +329,11 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_is_given_back_can_be_used),
 	cmocka_unit_test(limits_are_an_administrators_to_give),
 	cmocka_unit_test(a_change_is_in_effect_everywhere_soon),
-	cmocka_unit_test(redis_forgets_everything),
-	cmocka_unit_test(without_redis_each_process_counts),
 	cmocka_unit_test(the_configuration_is_read_again),
-	cmocka_unit_test(a_redis_that_hangs_holds_nobody_up),
-	cmocka_unit_test(without_redis_it_can_refuse),
 };
 
 int
 main(int argc, char **argv)
 {
-	struct group g = { "rate", "api=2 manager=1 worker=1", base_conf, tests,
-		NELEM(tests) };
-	int failed = group_run(&g, argc, argv);
-
-	http_fini(&admin);
-	return failed;
+	return rate_group_run("rate", tests, NELEM(tests), argc, argv);
 }
