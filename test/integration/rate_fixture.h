@@ -78,21 +78,35 @@ has_policy(struct http *h, const char *want)
 			    : got != NULL && strcmp(got, want) == 0;
 }
 
-/* Of a user, in effect at both; the read limit tells when. */
-static inline void
-limit(struct user *u, const char *submit)
+/* Of a user; the read limit, a number of its own, tells when it is in effect. */
+static inline int
+limit_set(const struct user *u, const char *submit)
 {
 	static int n = 100000;
-	char policy[64];
 
 	n++;
-	snprintf(policy, sizeof(policy), "\"read\";q=%d;w=1", n);
 	make_admin();
 	if (put_limits(&admin, u->id,
 		text("{\"submit\":\"%s\",\"read\":\"%d/s\"}", submit, n)) !=
 	    200)
 		fail_msg("PUT limits: %d %s", admin.status, admin.body);
+	return n;
+}
+
+/* At both processes. */
+static inline void
+limit_wait(struct user *u, int n)
+{
+	char policy[64];
+
+	snprintf(policy, sizeof(policy), "\"read\";q=%d;w=1", n);
 	UNTIL(has_policy(&u->at[0], policy) && has_policy(&u->at[1], policy));
+}
+
+static inline void
+limit(struct user *u, const char *submit)
+{
+	limit_wait(u, limit_set(u, submit));
 }
 
 static inline int

@@ -7,6 +7,46 @@
 #define THREADS 12
 #define EACH 5
 
+/* Those whose limits never change: set together, since each change takes two
+ * seconds until it is in effect. */
+static struct limited {
+	const char *name, *submit;
+	struct user u;
+	int n;
+} all[] = {
+	{ .name = "exact", .submit = "1/h burst 23" },
+	{ .name = "reader", .submit = "1/h burst 2" },
+	{ .name = "neighbour", .submit = "1/h burst 3" },
+	{ .name = "bulk", .submit = "1/h burst 10" },
+	{ .name = "header", .submit = "3/h burst 4" },
+	{ .name = "patient", .submit = "1/s burst 1" },
+};
+
+static struct user *
+limited(const char *name)
+{
+	struct limited *l, *end = all + NELEM(all);
+
+	for (l = all; l < end && l->n == 0; l++) {
+		user_open(&l->u, l->name);
+		l->n = limit_set(&l->u, l->submit);
+	}
+	for (l = all; strcmp(l->name, name) != 0; l++)
+		;
+	limit_wait(&l->u, l->n);
+	redis_int(LOW, "DEL taskflow:rate:%s", l->u.id);
+	return &l->u;
+}
+
+static void
+limited_close(void)
+{
+	for (size_t i = 0; i < NELEM(all); i++) {
+		http_fini(&all[i].u.at[0]);
+		http_fini(&all[i].u.at[1]);
+	}
+}
+
 /* ---- exact ---- */
 struct crowd {
 	pthread_barrier_t *start;
@@ -67,55 +107,48 @@ rush_all(struct user *u, const char *method, const char *path, const char *body)
 static void
 just_n_of_many_at_once_pass(void **state)
 {
-	struct user u;
+	struct user *u = limited("exact");
 	int round;
 
 	(void)state;
-	user_open(&u, "exact");
-	limit(&u, "1/h burst 23");
 	for (round = 0; round < 5; round++) {
-		redis_int(LOW, "DEL taskflow:rate:%s", u.id);
-		assert_int_equal(rush_all(&u, "POST", "/tasks", TASK), 23);
+		redis_int(LOW, "DEL taskflow:rate:%s", u->id);
+		assert_int_equal(rush_all(u, "POST", "/tasks", TASK), 23);
 		assert_int_equal(sql_int("SELECT count(*) FROM taskflow.tasks "
 					 "WHERE user_id = '%s'",
-				     u.id),
+				     u->id),
 		    23 * (round + 1));
 	}
 	/* The bucket outlives what is only a cache. */
 	assert_true(
-	    redis_int(LOW, "PTTL taskflow:rate:%s", u.id) > 3600 * 1000);
-	user_close(&u);
+	    redis_int(LOW, "PTTL taskflow:rate:%s", u->id) > 3600 * 1000);
+	all_ended();
 }
 
 static void
 reads_are_exact_and_apart_from_submits(void **state)
 {
-	struct user u, other;
+	struct user *u = limited("reader"), *other = limited("neighbour");
 
 	(void)state;
-	user_open(&u, "reader");
-	user_open(&other, "neighbour");
-	make_admin();
-	limit(&other, "1/h burst 3");
-	assert_int_equal(put_limits(&admin, u.id,
+	assert_int_equal(put_limits(&admin, u->id,
 			     "{\"submit\":\"1/h burst 2\","
 			     "\"read\":\"1/h burst 31\"}"),
 	    200);
-	UNTIL(has_policy(&u.at[0], "\"read\";q=1;w=3600;taskflow-burst=31") &&
-	    has_policy(&u.at[1], "\"read\";q=1;w=3600;taskflow-burst=31"));
-	redis_int(LOW, "DEL taskflow:rate:%s", u.id);
-	assert_int_equal(rush_all(&u, "GET", "/tasks?limit=1", NULL), 31);
+	UNTIL(has_policy(&u->at[0], "\"read\";q=1;w=3600;taskflow-burst=31") &&
+	    has_policy(&u->at[1], "\"read\";q=1;w=3600;taskflow-burst=31"));
+	redis_int(LOW, "DEL taskflow:rate:%s", u->id);
+	assert_int_equal(rush_all(u, "GET", "/tasks?limit=1", NULL), 31);
 	/* The reads are used up, the submits are not. */
-	assert_int_equal(post(&u.at[0]), 201);
-	header_is(&u.at[0], "RateLimit", "\"submit\";r=1;t=3600");
-	assert_int_equal(post(&u.at[1]), 201);
-	assert_int_equal(post(&u.at[0]), 429);
+	assert_int_equal(post(&u->at[0]), 201);
+	header_is(&u->at[0], "RateLimit", "\"submit\";r=1;t=3600");
+	assert_int_equal(post(&u->at[1]), 201);
+	assert_int_equal(post(&u->at[0]), 429);
 	/* Nor are those of somebody else. */
-	assert_int_equal(post(&other.at[0]), 201);
+	assert_int_equal(post(&other->at[0]), 201);
 	assert_int_equal(
-	    http_call(&other.at[1], "GET", "/tasks", NULL, NULL), 200);
-	user_close(&u);
-	user_close(&other);
+	    http_call(&other->at[1], "GET", "/tasks", NULL, NULL), 200);
+	all_ended();
 }
 
 static int
@@ -133,35 +166,33 @@ post_batch(struct http *h, int n)
 static void
 a_batch_costs_what_is_in_it(void **state)
 {
-	struct user u;
+	struct user *u = limited("bulk");
 	const cJSON *e;
 
 	(void)state;
-	user_open(&u, "bulk");
-	limit(&u, "1/h burst 10");
-	assert_int_equal(post_batch(&u.at[0], 6), 201);
-	header_is(&u.at[0], "RateLimit", "\"submit\";r=4;t=21600");
-	assert_int_equal(post_batch(&u.at[1], 5), 429);
-	header_is(&u.at[1], "RateLimit", "\"submit\";r=4;t=21600");
-	header_is(&u.at[1], "Retry-After", "3600");
-	assert_int_equal(post_batch(&u.at[1], 4), 201);
-	assert_int_equal(post_batch(&u.at[0], 1), 429);
+	assert_int_equal(post_batch(&u->at[0], 6), 201);
+	header_is(&u->at[0], "RateLimit", "\"submit\";r=4;t=21600");
+	assert_int_equal(post_batch(&u->at[1], 5), 429);
+	header_is(&u->at[1], "RateLimit", "\"submit\";r=4;t=21600");
+	header_is(&u->at[1], "Retry-After", "3600");
+	assert_int_equal(post_batch(&u->at[1], 4), 201);
+	assert_int_equal(post_batch(&u->at[0], 1), 429);
 	assert_int_equal(sql_int("SELECT count(*) FROM taskflow.tasks "
 				 "WHERE user_id = '%s'",
-			     u.id),
+			     u->id),
 	    10);
 	/* More than ever fits: waiting would not help. */
-	assert_int_equal(post_batch(&u.at[0], 11), 422);
+	assert_int_equal(post_batch(&u->at[0], 11), 422);
 	e = cJSON_GetArrayItem(
-	    cJSON_GetObjectItem(http_json(&u.at[0]), "errors"), 0);
+	    cJSON_GetObjectItem(http_json(&u->at[0]), "errors"), 0);
 	assert_string_equal(str_of(e, "pointer"), "/tasks");
 	/* What is no batch costs one. */
-	redis_int(LOW, "DEL taskflow:rate:%s", u.id);
-	assert_int_equal(http_call(&u.at[0], "POST", "/tasks/batch", JSON_TYPE,
+	redis_int(LOW, "DEL taskflow:rate:%s", u->id);
+	assert_int_equal(http_call(&u->at[0], "POST", "/tasks/batch", JSON_TYPE,
 			     "{\"tasks\":[1,2,"),
 	    400);
-	header_is(&u.at[0], "RateLimit", "\"submit\";r=9;t=3600");
-	user_close(&u);
+	header_is(&u->at[0], "RateLimit", "\"submit\";r=9;t=3600");
+	all_ended();
 }
 
 /* ---- headers ---- */
@@ -169,57 +200,55 @@ static void
 every_answer_says_what_is_left(void **state)
 {
 	static const char policy[] = "\"submit\";q=3;w=3600;taskflow-burst=4";
-	struct user u;
+	struct user *u = limited("header"), nobody;
 
 	(void)state;
-	user_open(&u, "header");
+	user_open(&nobody, "unlimited");
 	/* Nobody has a limit unless somebody sets one: no header, no key. */
-	assert_int_equal(post(&u.at[0]), 201);
-	assert_null(http_header(&u.at[0], "RateLimit"));
-	assert_null(http_header(&u.at[0], "RateLimit-Policy"));
-	assert_int_equal(redis_int(LOW, "EXISTS taskflow:rate:%s", u.id), 0);
-	limit(&u, "3/h burst 4");
-	assert_int_equal(post(&u.at[0]), 201);
-	header_is(&u.at[0], "RateLimit-Policy", policy);
-	header_is(&u.at[0], "RateLimit", "\"submit\";r=3;t=1200");
+	assert_int_equal(post(&nobody.at[0]), 201);
+	assert_null(http_header(&nobody.at[0], "RateLimit"));
+	assert_null(http_header(&nobody.at[0], "RateLimit-Policy"));
+	assert_int_equal(
+	    redis_int(LOW, "EXISTS taskflow:rate:%s", nobody.id), 0);
+	assert_int_equal(post(&u->at[0]), 201);
+	header_is(&u->at[0], "RateLimit-Policy", policy);
+	header_is(&u->at[0], "RateLimit", "\"submit\";r=3;t=1200");
 	/* Charged before it is looked at. */
 	assert_int_equal(
-	    http_call(&u.at[0], "POST", "/tasks", JSON_TYPE, "{"), 400);
-	header_is(&u.at[0], "RateLimit-Policy", policy);
-	header_is(&u.at[0], "RateLimit", "\"submit\";r=2;t=2400");
-	assert_int_equal(post(&u.at[0]), 201);
-	assert_int_equal(post(&u.at[1]), 201);
-	assert_int_equal(post(&u.at[1]), 429);
-	header_is(&u.at[1], "RateLimit-Policy", policy);
-	header_is(&u.at[1], "RateLimit", "\"submit\";r=0;t=4800");
-	header_is(&u.at[1], "Retry-After", "1200");
-	header_is(&u.at[1], "Content-Type", "application/problem+json");
-	assert_string_equal(str_of(http_json(&u.at[1]), "type"),
+	    http_call(&u->at[0], "POST", "/tasks", JSON_TYPE, "{"), 400);
+	header_is(&u->at[0], "RateLimit-Policy", policy);
+	header_is(&u->at[0], "RateLimit", "\"submit\";r=2;t=2400");
+	assert_int_equal(post(&u->at[0]), 201);
+	assert_int_equal(post(&u->at[1]), 201);
+	assert_int_equal(post(&u->at[1]), 429);
+	header_is(&u->at[1], "RateLimit-Policy", policy);
+	header_is(&u->at[1], "RateLimit", "\"submit\";r=0;t=4800");
+	header_is(&u->at[1], "Retry-After", "1200");
+	header_is(&u->at[1], "Content-Type", "application/problem+json");
+	assert_string_equal(str_of(http_json(&u->at[1]), "type"),
 	    "urn:taskflow:problem:rate-limited");
 	/* And of reads that are not found. */
 	assert_int_equal(
-	    http_call(&u.at[0], "GET", "/tasks/nothing", NULL, NULL), 404);
-	assert_non_null(http_header(&u.at[0], "RateLimit"));
+	    http_call(&u->at[0], "GET", "/tasks/nothing", NULL, NULL), 404);
+	assert_non_null(http_header(&u->at[0], "RateLimit"));
 	/* Who is nobody is charged nothing. */
-	free(u.at[0].token);
-	u.at[0].token = strdup("nonsense");
-	assert_int_equal(post(&u.at[0]), 401);
-	assert_null(http_header(&u.at[0], "RateLimit"));
-	user_close(&u);
+	free(u->at[0].token);
+	u->at[0].token = strdup("nonsense");
+	assert_int_equal(post(&u->at[0]), 401);
+	assert_null(http_header(&u->at[0], "RateLimit"));
+	user_close(&nobody);
 }
 
 static void
 what_is_given_back_can_be_used(void **state)
 {
-	struct user u;
+	struct user *u = limited("patient");
 
 	(void)state;
-	user_open(&u, "patient");
-	limit(&u, "1/s burst 1");
-	UNTIL(post(&u.at[0]) == 201);
-	UNTIL(post(&u.at[1]) == 201);
-	UNTIL(post(&u.at[0]) == 201);
-	user_close(&u);
+	UNTIL(post(&u->at[0]) == 201);
+	UNTIL(post(&u->at[1]) == 201);
+	UNTIL(post(&u->at[0]) == 201);
+	all_ended();
 }
 
 /* ---- administrators ---- */
@@ -335,5 +364,8 @@ static const struct CMUnitTest tests[] = {
 int
 main(int argc, char **argv)
 {
-	return rate_group_run("rate", tests, NELEM(tests), argc, argv);
+	int failed = rate_group_run("rate", tests, NELEM(tests), argc, argv);
+
+	limited_close();
+	return failed;
 }

@@ -8,7 +8,7 @@
 #include "base/idmap.h"
 #include "limits.h"
 
-#define LOOK_MS 1000
+#define LOOK_MS 2000
 /* A change is dated before its commit, which may take a while. */
 #define OVERLAP_MS 30000
 #define FOR_EVER_MS (100LL * 365 * 86400 * 1000)
@@ -168,7 +168,7 @@ read_page(struct flow *f)
 	return pg_try(k->page, f);
 }
 
-/* An error is not worth a word: in a second we look again. */
+/* An error is not worth a word: in two seconds we look again. */
 static enum flow_next
 take_page(struct flow *f)
 {

@@ -6,7 +6,7 @@
  * redis-low does not answer.
  *
  * The users who have limits of their own are few and all in memory: they are
- * read at the start, and what was changed is read every second, so a request
+ * read at the start, and what was changed every two seconds, so a request
  * asks nobody, and who has no limit costs nothing.
  */
 #include "role/app.h"
