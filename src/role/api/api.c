@@ -81,19 +81,14 @@ api_limits(const struct app *app)
 static void *
 start(struct app *app, char *err, size_t err_size)
 {
-	struct limits *limits = limits_open(app, err, err_size);
 	struct api *api;
 
-	if (limits == NULL)
-		return NULL;
 	if (!http_listen(app->http, app->conf->listen, routes, NELEM(routes),
-		app, err, err_size)) {
-		limits_close(limits);
+		app, err, err_size))
 		return NULL;
-	}
 	api = xcalloc(1, sizeof(*api));
 	api->app = app;
-	api->limits = limits;
+	api->limits = limits_open(app);
 	api->waiters =
 	    waiters_open(app->loop, app->pg, app->redis[PRIORITY_HIGH]);
 	api->tokens = token_cache_open();

@@ -32,7 +32,7 @@ struct local {
 
 struct limits {
 	const struct app *app;
-	struct redis *redis;
+	struct redis *redis; /* NULL: nobody has been limited yet */
 	struct rate rate[LIMIT_KINDS]; /* of everybody else */
 	struct idmap own; /* of struct own */
 	bool own_is_full;
@@ -142,6 +142,24 @@ static const struct flow_def look_flow = {
 	.end = look_end,
 };
 
+static void
+connect_if_needed(struct limits *l)
+{
+	const struct app *app = l->app;
+	const struct redis_conf rc = { .url = app->conf->redis_low_url,
+		.name = "low-rate",
+		.timeout_ms = app->conf->rate_timeout_ms,
+		.max_pending_bytes = MAX_PENDING };
+	char why[256];
+
+	if (l->redis != NULL ||
+	    (l->rate[LIMIT_SUBMIT].count == 0 &&
+		l->rate[LIMIT_READ].count == 0 && l->own.used == 0))
+		return;
+	/* The URL was good for the other connection. */
+	l->redis = redis_open(app->loop, app->threads, &rc, why, sizeof(why));
+}
+
 static enum flow_next
 read_defaults(struct flow *f)
 {
@@ -150,6 +168,7 @@ read_defaults(struct flow *f)
 
 	parse_default(k->limits, LIMIT_SUBMIT, conf->rate_submit);
 	parse_default(k->limits, LIMIT_READ, conf->rate_read);
+	connect_if_needed(k->limits);
 	k->since_us = clock_mono_us();
 	memset(&k->after, 0, sizeof(k->after));
 	return FLOW_NEXT;
@@ -183,6 +202,7 @@ take_page(struct flow *f)
 		take_row(k->limits, &row);
 		k->after = row.user;
 	}
+	connect_if_needed(k->limits);
 	if (i == LIMITS_PAGE) {
 		arena_fini(&f->arena);
 		arena_init(&f->arena);
@@ -219,8 +239,9 @@ struct redis *
 limits_redis(const struct limits *l)
 {
 	/* Until it is there for the first time, the one that is. */
-	return redis_generation(l->redis) > 0 ? l->redis
-					      : l->app->redis[PRIORITY_LOW];
+	return l->redis != NULL && redis_generation(l->redis) > 0
+	    ? l->redis
+	    : l->app->redis[PRIORITY_LOW];
 }
 
 void
@@ -294,21 +315,11 @@ rate_local_total(const struct app *app)
 
 /* ---- open and close ---- */
 struct limits *
-limits_open(const struct app *app, char *err, size_t err_size)
+limits_open(const struct app *app)
 {
-	const struct redis_conf rc = { .url = app->conf->redis_low_url,
-		.name = "low-rate",
-		.timeout_ms = app->conf->rate_timeout_ms,
-		.max_pending_bytes = MAX_PENDING };
-	struct redis *r =
-	    redis_open(app->loop, app->threads, &rc, err, err_size);
-	struct limits *l;
+	struct limits *l = xcalloc(1, sizeof(*l));
 
-	if (r == NULL)
-		return NULL;
-	l = xcalloc(1, sizeof(*l));
 	l->app = app;
-	l->redis = r;
 	idmap_init(&l->own);
 	idmap_init(&l->locals);
 	TAILQ_INIT(&l->by_use);

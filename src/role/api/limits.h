@@ -14,15 +14,14 @@
 
 struct limits;
 
-/* NULL: one line in err. */
-struct limits *limits_open(const struct app *, char *err, size_t err_size);
+struct limits *limits_open(const struct app *);
 void limits_close(struct limits *);
 
 /* False: there is no limit. limits may be NULL: the role has stopped. */
 bool limits_of(const struct limits *, const struct id *user, enum limit_kind,
     struct rate *ret);
 /* The connection to charge on: one of its own, with a short deadline, so that
- * a slow answer costs no queue its connection. */
+ * a slow answer costs no queue its connection; made when there is a limit. */
 struct redis *limits_redis(const struct limits *);
 /* How the last charge on it went; the log has a line when that changes. */
 void limits_note(struct limits *, enum err);

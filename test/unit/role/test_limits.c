@@ -37,8 +37,7 @@ set_up(void **state)
 	app.threads = thread_pool_open(app.loop, 1, 4);
 	app.pg = pg_open(app.loop, app.threads, &pc, err, sizeof(err));
 	assert_non_null(app.pg);
-	limits = limits_open(&app, err, sizeof(err));
-	assert_non_null(limits);
+	limits = limits_open(&app);
 	clock_freeze(US_PER_S, US_PER_S);
 	return 0;
 }
