@@ -95,6 +95,13 @@ $(B)/test/integration/test_store_%: $(B)/test/integration/test_store_%.o \
 		$(OBJ_store)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TEST_LIBS)
 
+# Fuzz targets without a fuzzer: each replays its corpus.
+REPLAY := $(patsubst test/fuzz/%.c,$(B)/test/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
+$(B)/test/fuzz/%: $(B)/test/fuzz/%.o $(OBJ)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+$(B)/test/fuzz/%.o: ALL_CFLAGS += -DREPLAY
+$(REPLAY:=.o): | $(GEN)
+
 # The load generator links nothing of the daemon.
 $(B)/test/bench/load: $(patsubst %.c,$(B)/%.o,$(wildcard test/bench/*.c))
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs libevent) -lm
@@ -106,14 +113,14 @@ $(B)/test/bench/handler/handler $(B)/test/bench/spawn/spawn: %: %.o
 
 $(B)/test/%.o: ALL_CFLAGS += -Itest -Itest/support
 
--include $(UNIT:=.d) $(INT:=.d) $(SUPPORT:.o=.d)
+-include $(UNIT:=.d) $(REPLAY:=.d) $(INT:=.d) $(SUPPORT:.o=.d)
 .SECONDARY:
 
 check:					## install what tests need, build, run all tests
 	$(Q)deploy/local/packages check
 	$(Q)$(MAKE) check-all
-check-all: $(B)/taskflowd $(UNIT) $(INT)
-	$(Q)TASKFLOW_BIN=$(B)/taskflowd test/run $(UNIT) -- $(INT)
+check-all: $(B)/taskflowd $(UNIT) $(REPLAY) $(INT)
+	$(Q)TASKFLOW_BIN=$(B)/taskflowd test/run $(UNIT) $(REPLAY) -- $(INT)
 # The daemon kills itself at each step of each write path, one after the other.
 check-crash: $(CRASH_TESTS)		## crash points, in a build of their own
 	$(Q)$(MAKE) --no-print-directory -s CRASH=1 build/crash-plain/taskflowd
@@ -142,8 +149,8 @@ budget:					## instructions of the hot paths against their budgets
 	$(Q)deploy/local/packages budget
 	$(Q)$(MAKE) --no-print-directory -s $(B)/taskflowd $(B)/test/bench/load
 	$(Q)TASKFLOW_BIN=$(B)/taskflowd LOAD_GEN=$(abspath $(B)/test/bench/load) test/budget/run
-check-unit: $(UNIT)			## the tests that need no server
-	$(Q)test/run $(UNIT)
+check-unit: $(UNIT) $(REPLAY)		## the tests that need no server
+	$(Q)test/run $(UNIT) $(REPLAY)
 check-integration: $(B)/taskflowd $(INT)	## the real daemon on real servers
 	$(Q)TASKFLOW_BIN=$(B)/taskflowd test/run -- $(INT)
 
@@ -167,8 +174,8 @@ build/fuzz/%: test/fuzz/%.c $(SRC) $(GEN)
 	$(Q)clang -fsanitize=fuzzer,address,undefined $(ALL_CFLAGS) $(LDFLAGS) \
 		-pthread -o $@ $< $(SRC) $(GEN) $(LIBS)
 fuzz: $(FUZZ)				## fuzz the parsers, FUZZ_SECONDS each
-	$(Q)for f in $(FUZZ); do echo "$$f"; \
-		$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 2>&1 | tail -n 2; done
+	$(Q)for f in $(FUZZ); do echo "$$f"; c=corpus/$${f##*/}; mkdir -p build/fuzz/$$c; \
+		$$f build/fuzz/$$c test/fuzz/$$c -max_total_time=$(FUZZ_SECONDS) -print_final_stats=0 2>&1 | tail -n 2; done
 # valgrind keeps resource limits of its own: not for tests that play with them.
 VALGRIND := valgrind -q --error-exitcode=1 --leak-check=full \
 	--child-silent-after-fork=yes

@@ -23,6 +23,10 @@
 
 enum role_bit { ROLE_API = 1, ROLE_MANAGER = 2, ROLE_WORKER = 4, ROLE_ALL = 7 };
 
+/* How requests are charged while redis-low does not answer: each process for
+ * itself, or not at all. */
+enum rate_fallback { RATE_LOCAL, RATE_REFUSE };
+
 /* How a task of a type is run; what is set in a [handler NAME] section. */
 enum handler_kind { HANDLER_EXEC, HANDLER_PROCESS };
 
@@ -59,6 +63,7 @@ struct conf {
 	int64_t	max_body, max_header, max_connections;
 	int64_t	request_timeout_ms, idle_timeout_ms, max_wait_ms;
 	int64_t	stream_heartbeat_ms, stream_patience_ms;
+	char   *trusted_proxies, *cors_origins;	/* comma lists */
 
 	/* access */
 	char   *jwt_secret;
@@ -67,6 +72,11 @@ struct conf {
 	int64_t	lockout_failures, lockout_address_failures; /* 0: no limit */
 	int64_t	lockout_time_ms;
 	char   *admin_password;		/* for --create-admin; "" none */
+
+	/* rate limits */
+	char   *rate_submit, *rate_read;	/* base/rate.h */
+	int64_t	rate_timeout_ms;
+	int64_t	rate_fallback;		/* of enum rate_fallback */
 
 	/* tasks */
 	int64_t	default_max_attempts, default_timeout_ms;

@@ -24,6 +24,9 @@ enum conf_type {
 	CONF_PG,	/* char *: postgresql:// */
 	CONF_REDIS,	/* char *: redis:// or unix:// */
 	CONF_PATH,	/* char *: absolute */
+	CONF_RATE,	/* char *: as rate_parse takes it */
+	CONF_NETS,	/* char *: as net_list_parse takes it */
+	CONF_ORIGINS,	/* char *: a comma list of origins, or * */
 	CONF_COMMAND	/* char **: an absolute path and its arguments */
 };
 

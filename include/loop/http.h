@@ -46,6 +46,9 @@ struct http_conf {
 	size_t	max_connections;	/* of each listener */
 	int64_t	request_timeout_ms;	/* to read a request whole */
 	int64_t	idle_timeout_ms;	/* a connection without a request */
+	/* Comma lists that outlive the server and were checked; NULL: none. */
+	const char *trusted_proxies;	/* as net_list_parse takes it */
+	const char *cors_origins;	/* or "*" */
 };
 
 struct http *http_open(struct loop *, const struct http_conf *);
@@ -74,6 +77,7 @@ const char *http_query(const struct http_req *, const char *name,
 /* The name of the first query parameter that is not in the NULL-terminated
  * list; NULL if all are known. */
 const char *http_query_unknown(const struct http_req *, const char *const *known);
+const struct route *http_route(const struct http_req *);
 /* NULL if absent. */
 const char *http_header(const struct http_req *, const char *name);
 /* Is the body's media type JSON (or absent)? Else ERR_MEDIA_TYPE. */
@@ -83,7 +87,10 @@ const char *http_request_id(const struct http_req *);
  * of which the request may have the members. */
 const char *http_client_id(const struct http_req *);
 const struct id *http_made_id(const struct http_req *);
+/* The address of the connection; and, until the answer, that of the client,
+ * which a trusted proxy may have told. "" for a Unix socket. */
 const char *http_peer(const struct http_req *);
+const char *http_client(const struct http_req *);
 int64_t http_started_us(const struct http_req *);	/* monotonic */
 /* What a route wants to see in the access log, such as "user"; copied. */
 void http_note_id(struct http_req *, const char *key, const struct id *);

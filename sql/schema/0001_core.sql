@@ -14,8 +14,14 @@ CREATE TABLE taskflow.users (
 	username	text,
 	password_hash	text NOT NULL,
 	role		text NOT NULL DEFAULT 'user' CHECK (role IN ('user', 'admin')),
-	created_at	timestamptz NOT NULL DEFAULT now()
+	created_at	timestamptz NOT NULL DEFAULT now(),
+	rate_submit	text,		-- as of rate_submit in taskflowd.conf(5);
+	rate_read	text,		-- null: what stands there
+	limits_at	timestamptz	-- when these were set
 );
+-- What every API process asks for again and again: who has got other limits?
+CREATE INDEX users_limits ON taskflow.users (limits_at)
+	WHERE limits_at IS NOT NULL;
 -- Login looks users up by these, and no two may share them.
 CREATE UNIQUE INDEX users_email ON taskflow.users (lower(email));
 CREATE UNIQUE INDEX users_username ON taskflow.users (lower(username));

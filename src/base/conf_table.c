@@ -25,6 +25,7 @@ static const char *const level_words[] = { "error", "warn", "info", "debug",
 static const char *const format_words[] = { "auto", "text", "json", NULL };
 static const char *const registration_words[] = { "closed", "open", NULL };
 static const char *const kind_words[] = { "exec", "process", NULL };
+static const char *const fallback_words[] = { "local", "refuse", NULL };
 
 static const char *const builtins[] = { "noop", "echo", "sleep", "fail",
 	"cpu" };
@@ -113,6 +114,15 @@ const struct conf_option conf_options[] = {
   .text = "A client that takes nothing of its stream of events for so long is "
 	"cut off." },
 
+{ .name = "trusted_proxies", .type = CONF_NETS,
+  .offset = AT(trusted_proxies), .def = "", .flags = CONF_EMPTY, .roles = API,
+  .text = "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; "
+	"of others they are ignored." },
+{ .name = "cors_origins", .type = CONF_ORIGINS, .offset = AT(cors_origins),
+  .def = "", .flags = CONF_EMPTY, .roles = API,
+  .text = "Origins whose scripts may call the API from a browser; none if "
+	"empty." },
+
 { .group = "Access",
   .name = "jwt_secret", .type = CONF_TEXT, .offset = AT(jwt_secret),
   .def = "", .flags = CONF_SECRET | CONF_EMPTY, .roles = API,
@@ -144,6 +154,22 @@ const struct conf_option conf_options[] = {
   .flags = CONF_SECRET | CONF_EMPTY | CONF_NO_FLAG,
   .text = "The password for --create-admin; it is read from standard input "
 	"if empty." },
+
+{ .group = "Rate limits",
+  .name = "rate_submit", .type = CONF_RATE, .offset = AT(rate_submit),
+  .def = "off", .flags = CONF_RELOAD, .roles = API,
+  .text = "How many tasks a user may submit or change; an administrator can "
+	"give users limits of their own." },
+{ .name = "rate_read", .type = CONF_RATE, .offset = AT(rate_read),
+  .def = "off", .flags = CONF_RELOAD, .roles = API,
+  .text = "How many other requests a user may make." },
+{ .name = "rate_timeout", .type = CONF_TIME, .offset = AT(rate_timeout_ms),
+  .def = "250ms", .min = 10, .max = MIN, .roles = API,
+  .text = "How long a request waits for the Redis that counts it." },
+{ .name = "rate_fallback", .type = CONF_WORD, .offset = AT(rate_fallback),
+  .words = fallback_words, .def = "local", .roles = API,
+  .text = "What if that Redis does not answer: local lets each process count "
+	"alone, refuse answers 503." },
 
 { .group = "Tasks",
   .name = "default_max_attempts", .type = CONF_INT,

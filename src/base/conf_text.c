@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "base/conf_table.h"
+#include "base/net.h"
+#include "base/rate.h"
 
 #define NAME_MAX_LEN 64
 #define NAMES_MAX 64
@@ -121,9 +123,64 @@ static const char *const pg_schemes[] = { "postgresql://", "postgres://",
 	NULL };
 static const char *const redis_schemes[] = { "redis://", "unix:///", NULL };
 
+/* scheme "://" host [":" port], as a browser writes it. */
+static bool
+is_origin(const char *s, size_t len)
+{
+	static const char host_bytes[] =
+	    "abcdefghijklmnopqrstuvwxyz0123456789.-_";
+	const char *end = s + len, *p = s;
+	size_t i;
+
+	while (p < end &&
+	    (islower((unsigned char)*p) || isdigit((unsigned char)*p)))
+		p++;
+	if (p == s || end - p < 4 || memcmp(p, "://", 3) != 0)
+		return false;
+	p += 3;
+	if (*p == '[') {
+		i = strspn(p + 1, "0123456789abcdef:.");
+		if (i == 0 || p + 1 + i >= end || p[1 + i] != ']')
+			return false;
+		p += i + 2;
+	} else {
+		i = strspn(p, host_bytes);
+		if (i == 0)
+			return false;
+		p += i;
+	}
+	if (p >= end)
+		return p == end;
+	for (i = 1; p + i < end && i <= 5; i++)
+		if (!isdigit((unsigned char)p[i]))
+			return false;
+	return *p == ':' && i > 1 && p + i == end;
+}
+
+static bool
+are_origins(const char *list, const char **why)
+{
+	size_t len, n = 0;
+
+	for (;; list += len + 1) {
+		len = strcspn(list, ",");
+		*why = "an origin in it is not good";
+		if (!is_origin(list, len))
+			return false;
+		*why = "it has too many origins";
+		if (++n > NAMES_MAX)
+			return false;
+		if (list[len] == '\0')
+			return true;
+	}
+}
+
 bool
 conf_text_check(const struct conf_option *o, const char *s, const char **why)
 {
+	struct net_list nets;
+	struct rate rate;
+
 	*why = "it is too long";
 	if (strlen(s) > TEXT_MAX)
 		return false;
@@ -144,6 +201,12 @@ conf_text_check(const struct conf_option *o, const char *s, const char **why)
 		return is_url(s, redis_schemes, why);
 	case CONF_PATH:
 		return *s == '/';
+	case CONF_RATE:
+		return rate_parse(s, &rate, why);
+	case CONF_NETS:
+		return net_list_parse(s, &nets, why);
+	case CONF_ORIGINS:
+		return strcmp(s, "*") == 0 || are_origins(s, why);
 	default:
 		return true;
 	}

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/conf_table.h"
+#include "base/rate.h"
 
 struct unit {
 	const char *name;
@@ -298,6 +299,12 @@ static const char *const texts_allowed[] = {
 	[CONF_REDIS] = "redis://user:password@host:port/number or "
 		       "unix:///path?db=number",
 	[CONF_PATH] = "an absolute path",
+	[CONF_RATE] = rate_allowed,
+	[CONF_NETS] = "a comma list without blanks of at most 64 addresses and "
+		      "networks, such as 10.0.0.0/8 and ::1, and unix",
+	[CONF_ORIGINS] = "* or a comma list without blanks of at most 64 "
+			 "origins such as https://app.example:8443, in lower "
+			 "case and without a path",
 	[CONF_COMMAND] =
 	    "an absolute path and at most 63 arguments, with double "
 	    "quotes around what has blanks",

@@ -49,6 +49,21 @@ put_connections(struct metric_out *out, void *arg)
 	metric_put(out, (int64_t)n, NULL, NULL);
 }
 
+/* NULL: nobody is trusted. */
+static struct net_list *
+read_trusted(const char *text)
+{
+	struct net_list *list;
+	const char *why;
+
+	if (text == NULL || *text == '\0')
+		return NULL;
+	list = xcalloc(1, sizeof(*list));
+	if (!net_list_parse(text, list, &why))
+		abort(); /* the configuration has checked it */
+	return list;
+}
+
 struct http *
 http_open(struct loop *loop, const struct http_conf *conf)
 {
@@ -57,6 +72,7 @@ http_open(struct loop *loop, const struct http_conf *conf)
 	h->loop = loop;
 	h->conf = *conf;
 	room_init(&h->room, loop);
+	h->trusted = read_trusted(conf->trusted_proxies);
 	TAILQ_INIT(&h->listeners);
 	metric_collect(ROW_HTTP_IN_FLIGHT, put_in_flight, h);
 	metric_collect(ROW_HTTP_CONNECTIONS, put_connections, h);
@@ -261,6 +277,8 @@ answer_plain(struct http_listener *l, struct evhttp_request *ev,
 	req_init(&req, l->http, ev, &arena, NULL);
 	if (allow != NULL)
 		http_add_header(&req, "Allow", allow);
+	if (p == NULL && allow != NULL)
+		cors_preflight(&req, allow);
 	if (p == NULL)
 		http_reply(&req, 204, NULL, span_of(NULL));
 	else
@@ -447,5 +465,6 @@ http_close(struct http *h)
 		free(l->metric);
 		free(l);
 	}
+	free(h->trusted);
 	free(h);
 }

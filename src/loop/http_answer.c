@@ -59,7 +59,7 @@ http_log_access(const struct http_req *req, int status)
 {
 	enum log_level level = is_probe(req->path) ? LOG_DEBUG : LOG_INFO;
 	int64_t us = clock_mono_us() - req->started_us;
-	struct kv kvs[HTTP_MAX_NOTES + 7] = { { .key = "" } };
+	struct kv kvs[HTTP_MAX_NOTES + 9] = { { .key = "" } };
 	char path[512] = "-";
 	unsigned n = 1;
 
@@ -72,7 +72,11 @@ http_log_access(const struct http_req *req, int status)
 	kvs[n++] = (struct kv)KV_STR("path", path);
 	kvs[n++] = (struct kv)KV_INT("status", status);
 	kvs[n++] = (struct kv)KV_INT("ms", us / US_PER_MS);
+	if (req->ev != NULL)
+		kvs[n++] = (struct kv)KV_STR("client", http_client(req));
 	kvs[n++] = (struct kv)KV_STR("request_id", req->id);
+	if (req->forwarded.scheme != NULL)
+		kvs[n++] = (struct kv)KV_STR("scheme", req->forwarded.scheme);
 	for (const struct http_note *note = req->note;
 	     note < req->note + req->nnotes; note++)
 		if (note->is_number)
@@ -177,6 +181,10 @@ static void
 add_usual_headers(
     struct http_req *req, const char *type, bool has_length, size_t len)
 {
+	const char *origins = req->http->conf.cors_origins;
+
+	if (origins != NULL && *origins != '\0')
+		cors_answer(req, origins);
 	if (!has_header(req, "Cache-Control"))
 		http_add_header(req, "Cache-Control", "no-store");
 	if (type != NULL)

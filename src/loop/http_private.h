@@ -75,6 +75,7 @@ struct http {
 	struct loop *loop;
 	struct http_conf conf;
 	struct http_room room;
+	struct net_list *trusted; /* NULL: no proxy is */
 	struct listener_list listeners;
 	size_t in_flight; /* requests without an answer */
 	size_t nstreams; /* of these: answers that come piece by piece */
@@ -145,6 +146,7 @@ struct http_req {
 	struct http_note note[HTTP_MAX_NOTES];
 	struct id made_id; /* zero: the client gave one */
 	char id[HTTP_ID_MAX + 1];
+	struct forwarded forwarded; /* if its peer is trusted */
 };
 
 /* Zeroed before. match may be NULL. */
@@ -159,6 +161,12 @@ void answer_init(struct http_req *);
 void answer_head(struct http_req *, const char *type);
 void req_refuse(struct http_req *, const struct problem *, const char *detail,
     const struct fault *, int retry_after_s);
+/* ---- http_cors.c ---- */
+void cors_answer(struct http_req *, const char *list);
+/* methods: of the path, as in Allow. Nothing if it is no preflight. */
+void cors_preflight(struct http_req *, const char *methods);
+
+/* ---- http_answer.c, the log ---- */
 /* One more answer that is a problem. */
 void http_count_refusal(const struct problem *);
 /* The one line of a request, and its metrics; path absent: one that evhttp refused. */

@@ -103,6 +103,9 @@ req_init(struct http_req *req, struct http *h, struct evhttp_request *ev,
 	if (target != NULL)
 		req_split_target(target, &req->path, &req->query);
 	choose_id(req);
+	if (h->trusted != NULL)
+		(void)forwarded_find(h->trusted, http_peer(req),
+		    evhttp_request_get_input_headers(ev), &req->forwarded);
 	answer_init(req);
 	h->in_flight++;
 	if (m == NULL)
@@ -245,6 +248,12 @@ http_expect_json(const struct http_req *req, struct fault *fault)
 	    "Content-Type is \"%.100s\", and must be " JSON_TYPE, type);
 }
 
+const struct route *
+http_route(const struct http_req *req)
+{
+	return req->match.route;
+}
+
 const char *
 http_request_id(const struct http_req *req)
 {
@@ -273,10 +282,20 @@ http_peer(const struct http_req *req)
 
 	assert(req->ev != NULL);
 	address = req->ev->remote_host;
+	if (address == NULL)
+		return "";
 	if (strncmp(address, mapped, sizeof(mapped) - 1) == 0 &&
 	    strchr(address, '.') != NULL)
 		address += sizeof(mapped) - 1;
 	return address;
+}
+
+const char *
+http_client(const struct http_req *req)
+{
+	const char *told = req->forwarded.client;
+
+	return *told != '\0' ? told : http_peer(req);
 }
 
 int64_t

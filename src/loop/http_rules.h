@@ -10,6 +10,7 @@
 #include <event2/keyvalq_struct.h>
 #include <sys/queue.h>
 
+#include "base/net.h"
 #include "loop/http.h"
 
 #define ROUTE_MAX_PARAMS 4
@@ -24,6 +25,20 @@ struct guard_input {
 };
 /* 0, or the HTTP status to refuse it with; *ret_why is one line. */
 int guard_check(const struct guard_input *, const char **ret_why);
+
+/* ---- http_forwarded.c: pure ---- */
+struct forwarded {
+	char client[NET_TEXT_SIZE]; /* "": a Unix socket, and no more is known */
+	const char *scheme; /* "http", "https"; NULL: nobody has said it */
+};
+/* peer: an address, "" for a Unix socket. False: it is none of ours, and what
+ * it sends is not believed. */
+bool forwarded_find(const struct net_list *trusted, const char *peer,
+    const struct evkeyvalq *headers, struct forwarded *ret);
+
+/* ---- http_cors.c ---- */
+/* Does the origin stand in the comma list? Pure. */
+bool cors_allows(const char *list, const char *origin);
 
 /* ---- http_route.c: pure, nothing is allocated ---- */
 struct route_match {

@@ -72,7 +72,9 @@ open_http(struct app *app, char *err, size_t size)
 		.max_header = (size_t)conf->max_header,
 		.max_connections = (size_t)conf->max_connections,
 		.request_timeout_ms = conf->request_timeout_ms,
-		.idle_timeout_ms = conf->idle_timeout_ms };
+		.idle_timeout_ms = conf->idle_timeout_ms,
+		.trusted_proxies = conf->trusted_proxies,
+		.cors_origins = conf->cors_origins };
 
 	app->http = http_open(app->loop, &hc);
 	return conf->admin_listen[0] == '\0' ||

@@ -59,17 +59,17 @@ print(const struct conf *c)
 	return text;
 }
 
-/* Masked secrets are no values. */
+/* Masked secrets are no values: their lines become comments. */
 static void
 drop_secrets(char *text)
 {
-	char *p;
+	char *line, *mark;
 
-	while ((p = strstr(text, " = ***\n")) != NULL) {
-		memcpy(p, " =    ", 6);
-		while (p > text && p[-1] != '\n')
-			p--;
-		*p = '#';
+	for (line = text; *line != '\0'; line = strchr(line, '\n') + 1) {
+		mark = strstr(line, " = ");
+		if (mark != NULL && strncmp(mark, " = ***\n", 7) == 0 &&
+		    memchr(line, '\n', (size_t)(mark - line)) == NULL)
+			*line = '#';
 	}
 }
 

@@ -4,6 +4,7 @@
  * the body has one length. Input: method, version, then lines: the target and
  * the headers, as "name: value".
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "../../src/loop/http_rules.h"
@@ -127,3 +128,5 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	free(text);
 	return 0;
 }
+
+#include "replay.h"

@@ -9,6 +9,7 @@
 #include "api.h"
 #include "base/clock.h"
 #include "call.h"
+#include "charge.h"
 #include "denied.h"
 #include "drop.h"
 #include "task/keys.h"
@@ -27,6 +28,8 @@ static void account_end(struct flow *, enum err);
 
 static const struct step disable_steps[] = {
 	STEP(api_authenticate),
+	STEP(api_charge),
+	STEP(api_admit),
 	STEP(begin_disable),
 	STEP(find_user),
 	STEP(set_disabled),
@@ -37,6 +40,8 @@ static const struct step disable_steps[] = {
 };
 static const struct step enable_steps[] = {
 	STEP(api_authenticate),
+	STEP(api_charge),
+	STEP(api_admit),
 	STEP(begin_enable),
 	STEP(find_user),
 	STEP(set_disabled),

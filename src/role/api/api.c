@@ -7,6 +7,7 @@
 #include "call.h"
 #include "denied.h"
 #include "lockout.h"
+#include "limits.h"
 #include "task/queue.h"
 #include "task/users.h"
 #include "waiters.h"
@@ -15,6 +16,8 @@
 const struct route api_routes[] = {
 	{ HTTP_POST, "/users", &register_flow, SCOPE_NONE, &register_doc },
 	{ HTTP_POST, "/login", &login_flow, SCOPE_NONE, &login_doc },
+	{ HTTP_GET, "/users/{id}/limits", &limits_get_flow, SCOPE_ADMIN, NULL },
+	{ HTTP_PUT, "/users/{id}/limits", &limits_put_flow, SCOPE_ADMIN, NULL },
 	{ HTTP_POST, "/tasks", &submit_flow, SCOPE_TASKS_WRITE, &submit_doc },
 	{ HTTP_POST, "/tasks/batch", &batch_flow, SCOPE_TASKS_WRITE,
 	    &batch_doc },
@@ -44,6 +47,7 @@ struct api {
 	struct announcer *announcer;
 	struct denied *denied;
 	struct lockout *lockout;
+	struct limits *limits;
 };
 
 /* Where the app keeps our state. */
@@ -96,6 +100,12 @@ api_lockout(const struct app *app)
 	return api_of(app)->lockout;
 }
 
+struct limits *
+api_limits(const struct app *app)
+{
+	return api_of(app)->limits;
+}
+
 static void *
 start(struct app *app, char *err, size_t err_size)
 {
@@ -109,6 +119,7 @@ start(struct app *app, char *err, size_t err_size)
 		return NULL;
 	api = xcalloc(1, sizeof(*api));
 	api->app = app;
+	api->limits = limits_open(app);
 	api->waiters =
 	    waiters_open(app->loop, app->pg, app->redis[PRIORITY_HIGH]);
 	api->tokens = token_cache_open();
@@ -144,6 +155,7 @@ stop(void *state)
 	api->app->states[index_of(api->app)] = NULL;
 	lockout_close(api->lockout);
 	denied_close(api->denied);
+	limits_close(api->limits);
 	announcer_close(api->announcer);
 	token_cache_close(api->tokens);
 	waiters_close(api->waiters);

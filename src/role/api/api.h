@@ -5,7 +5,7 @@
 #include "role/app.h"
 
 extern const struct flow_def register_flow, login_flow, submit_flow, batch_flow,
-    list_flow, show_flow, events_flow;
+    list_flow, show_flow, events_flow, limits_get_flow, limits_put_flow;
 extern const struct flow_def me_flow, password_flow, disable_flow, enable_flow;
 extern const struct flow_def key_create_flow, key_list_flow, key_revoke_flow;
 
@@ -18,5 +18,6 @@ struct token_cache *api_tokens(const struct app *);
 struct announcer *api_announcer(const struct app *);
 struct denied *api_denied(const struct app *);
 struct lockout *api_lockout(const struct app *);
+struct limits *api_limits(const struct app *);
 
 #endif

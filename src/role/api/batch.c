@@ -12,6 +12,7 @@
 #include "api.h"
 #include "base/clock.h"
 #include "base/metric.h"
+#include "charge.h"
 #include "drafts.h"
 #include "render.h"
 #include "task/queue.h"
@@ -40,11 +41,14 @@ struct batch {
 	struct pg_call *insert;
 };
 
-static flow_step parse_drafts, insert_range, note_range, announce;
+static flow_step count_items, parse_drafts, insert_range, note_range, announce;
 static void batch_end(struct flow *, enum err);
 
 static const struct step batch_steps[] = {
 	STEP(api_authenticate),
+	STEP(count_items), /* what it costs */
+	STEP(api_charge),
+	STEP(api_admit),
 	STEP(parse_drafts),
 	STEP(insert_range), /* the promise; most often once */
 	STEP(note_range),
@@ -58,6 +62,18 @@ const struct flow_def batch_flow = {
 	.steps = batch_steps,
 	.end = batch_end,
 };
+
+static enum flow_next
+count_items(struct flow *f)
+{
+	struct batch *b = (struct batch *)f;
+	struct api_call *c = &b->call;
+
+	if (api_is_limited(c))
+		c->cost =
+		    (int64_t)drafts_count(http_body(c->http.req), &f->arena);
+	return FLOW_NEXT;
+}
 
 static enum flow_next
 parse_drafts(struct flow *f)

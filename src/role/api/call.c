@@ -10,7 +10,7 @@
 void
 api_refuse(struct api_call *c, enum err err)
 {
-	http_problem(c->http.req, err, &c->fault, 0);
+	http_problem(c->http.req, err, &c->fault, c->retry_after_s);
 }
 
 enum err

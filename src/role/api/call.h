@@ -7,11 +7,16 @@
 #include "task/users.h"
 
 struct auth;
+struct charge;
+
 struct api_call {
 	struct http_flow http;
 	struct caller caller; /* after api_authenticate */
 	struct fault fault; /* what is wrong with the request */
 	struct auth *auth; /* of auth.c */
+	struct charge *charge; /* charge.h; NULL: there is no limit */
+	int64_t cost; /* set before api_charge, if it is not 1 */
+	int retry_after_s; /* of a refusal; 0: as usual */
 };
 
 /* A step: who is asking, and has he the scope that the route needs? */

@@ -5,6 +5,7 @@
  */
 #include "api.h"
 #include "call.h"
+#include "charge.h"
 #include "denied.h"
 #include "input.h"
 #include "lockout.h"
@@ -25,6 +26,8 @@ static void change_end(struct flow *, enum err);
 
 static const struct step change_steps[] = {
 	STEP(api_authenticate),
+	STEP(api_charge),
+	STEP(api_admit),
 	STEP(parse_change),
 	STEP(read_user),
 	STEP(look_locked),

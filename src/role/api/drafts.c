@@ -186,3 +186,38 @@ drafts_parse(struct span body, const struct draft_base *base,
 	return ret->item != NULL ? OK
 				 : input_refuse(fault, &tasks_member, NULL);
 }
+
+/* ---- counting alone ---- */
+
+/* False: it is no JSON. */
+static bool
+count_elements(struct jsn_r *r, size_t *n)
+{
+	struct jsn_value v;
+	struct span none;
+	bool more;
+
+	if (!jsn_r_open(r, '[', &more, &none))
+		return false;
+	for (*n = 0; more; ++*n)
+		if (!jsn_r_value(r, &v) || !jsn_r_next(r, &more, &none))
+			return false;
+	return true;
+}
+
+size_t
+drafts_count(struct span body, struct arena *a)
+{
+	struct fault ignored;
+	struct jsn_r *r = jsn_r_new(a, body, OUTER, &ignored);
+	struct jsn_member m = { .name = { NULL, 0 } };
+	size_t n = 0;
+	bool more;
+
+	if (jsn_r_open(r, '{', &more, &m.name) && more &&
+	    jsn_find(&m, 1, tasks_member.name) != NULL &&
+	    jsn_r_type(r) == JSN_ARRAY && count_elements(r, &n) && n > 0 &&
+	    n <= DRAFTS_MAX)
+		return n;
+	return 1;
+}

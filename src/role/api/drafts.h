@@ -29,6 +29,10 @@ enum err drafts_parse(struct span body, const struct draft_base *,
 
 extern const struct input_table drafts_input;
 
+/* How many items there are, without a look into them; 1 if the body will be
+ * refused for what it is. */
+size_t drafts_count(struct span body, struct arena *);
+
 /* In the arena. */
 const struct refusal *refusal_new(
     struct arena *, enum err, const struct fault *);

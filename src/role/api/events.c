@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "api.h"
+#include "charge.h"
 #include "events.h"
 #include "render.h"
 
@@ -11,6 +12,8 @@ static void events_end(struct flow *, enum err);
 
 static const struct step events_steps[] = {
 	STEP(api_authenticate),
+	STEP(api_charge),
+	STEP(api_admit),
 	STEP(parse_events),
 	STEP(read_events),
 	STEP(look_for_task), /* if there is no event: is there a task? */

@@ -1,6 +1,7 @@
 /* POST /api-keys: a new key, shown this once; GET /api-keys: what there are. */
 #include "api.h"
 #include "call.h"
+#include "charge.h"
 #include "input.h"
 #include "task/keys.h"
 
@@ -19,6 +20,8 @@ static void create_end(struct flow *, enum err);
 
 static const struct step create_steps[] = {
 	STEP(api_authenticate),
+	STEP(api_charge),
+	STEP(api_admit),
 	STEP(parse_key),
 	STEP(check_grant),
 	STEP(insert_key),
@@ -229,6 +232,8 @@ static void list_end(struct flow *, enum err);
 
 static const struct step list_steps[] = {
 	STEP(api_authenticate),
+	STEP(api_charge),
+	STEP(api_admit),
 	STEP(read_keys),
 	STEP_LAST,
 };

@@ -10,6 +10,7 @@
 #include "api.h"
 #include "call.h"
 #include "doc.h"
+#include "charge.h"
 #include "render.h"
 
 #define LIMIT_DEFAULT 50
@@ -29,6 +30,8 @@ static void list_end(struct flow *, enum err);
 
 static const struct step list_steps[] = {
 	STEP(api_authenticate),
+	STEP(api_charge),
+	STEP(api_admit),
 	STEP(parse_query),
 	STEP(read_tasks),
 	STEP_LAST,

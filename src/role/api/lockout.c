@@ -34,7 +34,7 @@ lockout_ask(struct api_call *c, struct lockout_try *t, enum lockout_verb verb)
 	if (limits.account == 0 && limits.address == 0)
 		return FLOW_NEXT;
 	t->call = lockout_call(app->redis[PRIORITY_LOW], verb, t->account,
-	    http_peer(c->http.req), &limits);
+	    http_client(c->http.req), &limits);
 	return redis_try(t->call, &c->http.flow);
 }
 

@@ -2,6 +2,7 @@
 #include "account.h"
 #include "api.h"
 #include "call.h"
+#include "charge.h"
 
 struct me {
 	struct api_call call;
@@ -13,6 +14,8 @@ static void me_end(struct flow *, enum err);
 
 static const struct step me_steps[] = {
 	STEP(api_authenticate),
+	STEP(api_charge),
+	STEP(api_admit),
 	STEP(read_me),
 	STEP(check_me),
 	STEP_LAST,

@@ -5,6 +5,7 @@
  */
 #include "api.h"
 #include "call.h"
+#include "charge.h"
 #include "drop.h"
 #include "task/keys.h"
 
@@ -19,6 +20,8 @@ static void revoke_end(struct flow *, enum err);
 
 static const struct step revoke_steps[] = {
 	STEP(api_authenticate),
+	STEP(api_charge),
+	STEP(api_admit),
 	STEP(find_key),
 	STEP(revoke_key),
 	STEP(drop_key),

@@ -1,6 +1,7 @@
 /* GET /tasks/{id}: one task, as it is, or once it is final. */
 #include "api.h"
 #include "await.h"
+#include "charge.h"
 #include "render.h"
 
 static flow_step find_id;
@@ -8,6 +9,8 @@ static void show_end(struct flow *, enum err);
 
 static const struct step show_steps[] = {
 	STEP(api_authenticate),
+	STEP(api_charge),
+	STEP(api_admit),
 	STEP(find_id),
 	STEP(await_join),
 	STEP(await_read),

@@ -13,6 +13,7 @@
 #include "await.h"
 #include "base/clock.h"
 #include "base/metric.h"
+#include "charge.h"
 #include "draft.h"
 
 struct submit {
@@ -27,6 +28,8 @@ static void submit_end(struct flow *, enum err);
 
 static const struct step submit_steps[] = {
 	STEP(api_authenticate),
+	STEP(api_charge),
+	STEP(api_admit),
 	STEP(parse_draft),
 	STEP(insert_task), /* the promise */
 	STEP(note_accepted),

@@ -93,13 +93,21 @@ numbers_and_words(void **state)
 static void
 texts(void **state)
 {
-	static const char *const good[][2] = { { "listen", "localhost:0" },
-		{ "listen", "[::1]:65535" }, { "listen", ":80" },
-		{ "listen", "[fe80::1%2]:1" }, { "admin-listen", "" },
-		{ "pg-url", "postgres://h/d" }, { "pg-direct-url", "" },
+	static const char *const good[][2] = {
+		{ "listen", "localhost:0" }, { "listen", "[::1]:65535" },
+		{ "listen", ":80" }, { "listen", "[fe80::1%2]:1" },
+		{ "admin-listen", "" }, { "pg-url", "postgres://h/d" },
+		{ "pg-direct-url", "" },
 		{ "redis-low-url", "unix:///run/r.sock?db=1" },
 		{ "queues", "a" }, { "queues", "a,A,b-c.d_e" },
-		{ "instance-label", "node-1.example" } };
+		{ "instance-label", "node-1.example" },
+		{ "rate-submit", "off" }, { "rate-submit", "100/s burst 7" },
+		{ "trusted-proxies", "" }, { "trusted-proxies", "unix" },
+		{ "trusted-proxies", "10.0.0.0/8,::1,fd00::/8,192.0.2.7" },
+		{ "cors-origins", "" }, { "cors-origins", "*" },
+		{ "cors-origins",
+		    "https://a.example,http://localhost:3000,http://[::1]:8" }
+	};
 	static const char *const bad[][2] = { { "listen", "localhost" },
 		{ "listen", "8080" }, { "listen", "a:65536" },
 		{ "listen", "a:" }, { "listen", "a:1x" },
@@ -113,7 +121,23 @@ texts(void **state)
 		{ "queues", "" }, { "queues", "a," }, { "queues", "a,,b" },
 		{ "queues", "a, b" }, { "queues", "a,b,a" },
 		{ "queues", "a:b" }, { "instance-label", "" },
-		{ "instance-label", "a b" } };
+		{ "instance-label", "a b" }, { "rate-read", "" },
+		{ "rate-read", "100" }, { "rate-read", "1/week" },
+		{ "trusted-proxies", "10.0.0.1/8" },
+		{ "trusted-proxies", "10.0.0.0/33" },
+		{ "trusted-proxies", "proxy.example" },
+		{ "trusted-proxies", "10.0.0.0/8, ::1" },
+		{ "trusted-proxies", "10.0.0.0/8," },
+		{ "trusted-proxies", "*" }, { "cors-origins", "a.example" },
+		{ "cors-origins", "https://a.example/" },
+		{ "cors-origins", "https://A.example" },
+		{ "cors-origins", "https://a.example,*" },
+		{ "cors-origins", "https://a.example," },
+		{ "cors-origins", "https://a:" },
+		{ "cors-origins", "https://a:123456" },
+		{ "cors-origins", "https://" }, { "cors-origins", "null" },
+		{ "cors-origins", "https://[::1" },
+		{ "cors-origins", "https://u@a" } };
 
 	(void)state;
 	for (size_t i = 0; i < NELEM(good); i++) {
