@@ -6,6 +6,8 @@
 
 extern const struct flow_def register_flow, login_flow, submit_flow, batch_flow,
     list_flow, show_flow, events_flow;
+extern const struct flow_def cancel_flow, retry_flow, retry_many_flow,
+    delete_flow, explain_flow;
 
 /* What requests share. NULL: the role has stopped. */
 struct waiters *api_waiters(const struct app *);
