@@ -82,11 +82,11 @@ tasks_cancelled(const struct pg_call *c, int row, struct task_acted *ret)
 {
 	if (row >= pg_rows(c))
 		return false;
-	*ret = (struct task_acted){ .status =
-					(enum task_status)pg_int(c, row, 0),
-		.done = pg_int(c, row, 1) != 0,
-		.queue = pg_span(c, row, 2),
-		.priority = (enum task_priority)pg_int(c, row, 3) };
+	*ret =
+	    (struct task_acted){ .status = (enum task_status)pg_int(c, row, 0),
+		    .done = pg_int(c, row, 1) != 0,
+		    .queue = pg_span(c, row, 2),
+		    .priority = (enum task_priority)pg_int(c, row, 3) };
 	return true;
 }
 
@@ -102,10 +102,10 @@ tasks_retried(const struct pg_call *c, int row, struct task_acted *ret)
 {
 	if (row >= pg_rows(c))
 		return false;
-	*ret = (struct task_acted){ .status =
-					(enum task_status)pg_int(c, row, 0),
-		.done = pg_int(c, row, 1) != 0,
-		.due_in_ms = pg_int(c, row, 2) };
+	*ret =
+	    (struct task_acted){ .status = (enum task_status)pg_int(c, row, 0),
+		    .done = pg_int(c, row, 1) != 0,
+		    .due_in_ms = pg_int(c, row, 2) };
 	return true;
 }
 

@@ -106,8 +106,8 @@ act_on(const char *method, const char *states, const char *action)
 	    states);
 
 	if (*id != '\0')
-		http_call(&me, method, text("/tasks/%s%s", id, action), NULL,
-		    NULL);
+		http_call(
+		    &me, method, text("/tasks/%s%s", id, action), NULL, NULL);
 }
 
 /* What owners do to tasks; the answer does not matter. */
@@ -122,8 +122,8 @@ act(const char *flow)
 	} else if (strcmp(flow, "retry") == 0) {
 		act_on("POST", "6", "/retry");
 	} else if (strcmp(flow, "retry_many") == 0) {
-		http_call(&me, "POST", "/tasks/retry", JSON_TYPE,
-		    "{\"limit\":5}");
+		http_call(
+		    &me, "POST", "/tasks/retry", JSON_TYPE, "{\"limit\":5}");
 	} else if (strcmp(flow, "delete") == 0) {
 		act_on("DELETE", "5, 6", "");
 	}

@@ -78,12 +78,11 @@ what_cannot_be_cancelled_says_why(void **state)
 	(void)state;
 	task_wait(id);
 	assert_int_equal(act("cancel", id, NULL), 409);
-	assert_non_null(
-	    strstr(str_of(http_json(&me), "detail"), "COMPLETED"));
+	assert_non_null(strstr(str_of(http_json(&me), "detail"), "COMPLETED"));
 	id = submit("noop", "null", "\"delay_seconds\":3600");
 	client_user(&other, me.port, "other");
-	assert_int_equal(http_call(&other, "POST",
-			     text("/tasks/%s/cancel", id), NULL, NULL),
+	assert_int_equal(
+	    http_call(&other, "POST", text("/tasks/%s/cancel", id), NULL, NULL),
 	    404);
 	http_fini(&other);
 	assert_true(task_is(id, "PENDING"));
@@ -321,9 +320,8 @@ cancel_races_claim_settle_and_cancel(void **state)
 
 	(void)state;
 	for (i = 0; i < RACES; i++) {
-		id = i % 2 == 0
-		    ? submit("noop", "null", NULL)
-		    : submit("sleep", text("{\"ms\":%d}", i), NULL);
+		id = i % 2 == 0 ? submit("noop", "null", NULL)
+				: submit("sleep", text("{\"ms\":%d}", i), NULL);
 		a = shot(1, "POST", id, "cancel");
 		b = shot(2, "POST", id, "cancel");
 		fire_both(&a, &b);

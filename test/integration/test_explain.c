@@ -4,8 +4,8 @@
 static const char *
 reason(const char *id)
 {
-	int status = http_call(
-	    &me, "GET", text("/tasks/%s/explain", id), NULL, NULL);
+	int status =
+	    http_call(&me, "GET", text("/tasks/%s/explain", id), NULL, NULL);
 
 	if (status != 200)
 		fail_msg("explain %s: %d %s", id, status, me.body);

@@ -91,8 +91,7 @@ only_what_is_final_is_retried_or_deleted(void **state)
 	waits = submit("noop", "null", "\"delay_seconds\":3600");
 	UNTIL(runs_of(runs) == 1);
 	assert_int_equal(act("retry", done, NULL), 409);
-	assert_non_null(
-	    strstr(str_of(http_json(&me), "detail"), "COMPLETED"));
+	assert_non_null(strstr(str_of(http_json(&me), "detail"), "COMPLETED"));
 	assert_int_equal(act("retry", runs, NULL), 409);
 	assert_int_equal(act("retry", waits, NULL), 409);
 	assert_int_equal(delete_task(runs), 409);
@@ -105,8 +104,8 @@ only_what_is_final_is_retried_or_deleted(void **state)
 	assert_int_equal(http_call(&other, "POST",
 			     text("/tasks/%s/retry", done), NULL, NULL),
 	    404);
-	assert_int_equal(http_call(&other, "DELETE", text("/tasks/%s", done),
-			     NULL, NULL),
+	assert_int_equal(
+	    http_call(&other, "DELETE", text("/tasks/%s", done), NULL, NULL),
 	    404);
 	assert_int_equal(http_call(&other, "GET",
 			     text("/tasks/%s/explain", done), NULL, NULL),
@@ -165,8 +164,7 @@ a_deleted_task_is_gone(void **state)
 static int64_t
 retry_many(const char *filter, const char *member)
 {
-	int status =
-	    http_call(&me, "POST", "/tasks/retry", JSON_TYPE, filter);
+	int status = http_call(&me, "POST", "/tasks/retry", JSON_TYPE, filter);
 
 	if (status != 200)
 		fail_msg("%s: %d %s", filter, status, me.body);
@@ -193,8 +191,8 @@ many_are_found_by_a_filter(void **state)
 			       : "\"max_attempts\":1,\"priority\":\"high\"");
 	submit("noop", "null", NULL);
 	assert_int_equal(
-	    act("cancel",
-		submit("noop", "null", "\"delay_seconds\":3600"), NULL),
+	    act("cancel", submit("noop", "null", "\"delay_seconds\":3600"),
+		NULL),
 	    200);
 	UNTIL(tasks_with("FAILED") == MANY);
 #define DRY(more) retry_many(text("{%s" more "}", dry), "matched")
@@ -207,16 +205,17 @@ many_are_found_by_a_filter(void **state)
 	assert_int_equal(DRY(",\"type\":\"fail\",\"priority\":\"high\""), 5);
 	assert_int_equal(DRY(",\"queue\":\"default\""), MANY);
 	assert_int_equal(DRY(",\"queue\":\"other\""), 0);
-	assert_int_equal(DRY(",\"created_before\":\"1960-01-01T00:00:00Z\""), 0);
+	assert_int_equal(
+	    DRY(",\"created_before\":\"1960-01-01T00:00:00Z\""), 0);
 	assert_int_equal(
 	    DRY(",\"created_after\":\"1960-01-01T00:00:00Z\""), MANY);
 	assert_int_equal(DRY(",\"created_after\":\"9998-01-01T00:00:00Z\""), 0);
 	before = sql("SELECT to_char(created_at AT TIME ZONE 'UTC', "
 		     "'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') FROM taskflow.tasks "
 		     "ORDER BY id OFFSET 10 LIMIT 1");
-	assert_int_equal(retry_many(text("{%s,\"created_before\":\"%s\"}", dry,
-					before),
-			     "matched"),
+	assert_int_equal(
+	    retry_many(
+		text("{%s,\"created_before\":\"%s\"}", dry, before), "matched"),
 	    10);
 	assert_int_equal(DRY(",\"limit\":7"), 7);
 	assert_true(says_more());
@@ -281,11 +280,11 @@ bad_filters_are_refused(void **state)
 
 	(void)state;
 	for (i = 0; i < NELEM(cases); i++) {
-		status = http_call(&me, "POST", "/tasks/retry", JSON_TYPE,
-		    cases[i].body);
+		status = http_call(
+		    &me, "POST", "/tasks/retry", JSON_TYPE, cases[i].body);
 		if (status != cases[i].status ||
-		    strstr(me.body, text("\"pointer\":\"%s\"",
-				       cases[i].pointer)) == NULL)
+		    strstr(me.body,
+			text("\"pointer\":\"%s\"", cases[i].pointer)) == NULL)
 			fail_msg("%s: %d %s", cases[i].body, status, me.body);
 	}
 	all_ended();
@@ -300,7 +299,8 @@ of_two_retries_one_is_done(void **state)
 	int i;
 
 	(void)state;
-	part_stop("worker-1"); /* so that the loser finds what the winner left */
+	part_stop(
+	    "worker-1"); /* so that the loser finds what the winner left */
 	for (i = 0; i < RACES; i++) {
 		id = submit("noop", "null", NULL);
 		assert_int_equal(act("cancel", id, NULL), 200);

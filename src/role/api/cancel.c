@@ -78,11 +78,10 @@ drop_entry(struct flow *f)
 {
 	struct cancel *k = (struct cancel *)f;
 	const struct app *app = api_app(&k->task.call);
-	const char *queue = arena_dup(
-	    &f->arena, k->acted.queue.p, k->acted.queue.len);
+	const char *queue =
+	    arena_dup(&f->arena, k->acted.queue.p, k->acted.queue.len);
 
-	k->drop =
-	    queue_drop(app->redis[k->acted.priority], queue, &k->task.id);
+	k->drop = queue_drop(app->redis[k->acted.priority], queue, &k->task.id);
 	return redis_try(k->drop, f);
 }
 

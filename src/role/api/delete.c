@@ -3,9 +3,9 @@
 #include "api.h"
 #include "await.h"
 
-struct delete {
+struct deletion {
 	struct api_task task;
-	struct pg_call *delete;
+	struct pg_call *call;
 };
 
 static flow_step delete_task, note_deleted;
@@ -21,7 +21,7 @@ static const struct step delete_steps[] = {
 
 const struct flow_def delete_flow = {
 	.name = "delete",
-	.size = sizeof(struct delete),
+	.size = sizeof(struct deletion),
 	.steps = delete_steps,
 	.end = delete_end,
 };
@@ -29,21 +29,20 @@ const struct flow_def delete_flow = {
 static enum flow_next
 delete_task(struct flow *f)
 {
-	struct delete *k = (struct delete *)f;
+	struct deletion *k = (struct deletion *)f;
 	struct api_call *c = &k->task.call;
 
-	k->delete =
-	    tasks_delete(api_app(c)->pg, &k->task.id, &c->caller.user_id);
-	return pg_run(k->delete, f);
+	k->call = tasks_delete(api_app(c)->pg, &k->task.id, &c->caller.user_id);
+	return pg_run(k->call, f);
 }
 
 static enum flow_next
 note_deleted(struct flow *f)
 {
-	struct delete *k = (struct delete *)f;
+	struct deletion *k = (struct deletion *)f;
 	struct task_acted acted;
 
-	if (!tasks_deleted(k->delete, &acted))
+	if (!tasks_deleted(k->call, &acted))
 		return flow_check(f, ERR_NOT_FOUND);
 	if (!acted.done)
 		return act_refuse(&k->task.call, acted.status,
@@ -55,7 +54,7 @@ note_deleted(struct flow *f)
 static void
 delete_end(struct flow *f, enum err err)
 {
-	struct api_call *c = &((struct delete *)f)->task.call;
+	struct api_call *c = &((struct deletion *)f)->task.call;
 
 	if (err != OK)
 		api_refuse(c, err);

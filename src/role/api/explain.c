@@ -27,7 +27,8 @@ static const struct step explain_steps[] = {
 	STEP(await_find),
 	STEP(read_task),
 	STEP(note_task),
-	STEP(ask_place), /* in its list; of one that is QUEUED, as what follows */
+	STEP(
+	    ask_place), /* in its list; of one that is QUEUED, as what follows */
 	STEP(ask_names),
 	STEP(ask_beats),
 	STEP(count_workers),
@@ -47,8 +48,7 @@ read_task(struct flow *f)
 	struct explain *k = (struct explain *)f;
 	struct api_call *c = &k->task.call;
 
-	k->row =
-	    tasks_explain(api_app(c)->pg, &k->task.id, &c->caller.user_id);
+	k->row = tasks_explain(api_app(c)->pg, &k->task.id, &c->caller.user_id);
 	return pg_run(k->row, f);
 }
 
@@ -107,8 +107,8 @@ ask_beats(struct flow *f)
 		k->s.workers_known = true;
 		return FLOW_END;
 	}
-	k->beats = workers_say(
-	    api_app(&k->task.call)->redis[PRIORITY_HIGH], ids, n);
+	k->beats =
+	    workers_say(api_app(&k->task.call)->redis[PRIORITY_HIGH], ids, n);
 	return redis_try(k->beats, f);
 }
 

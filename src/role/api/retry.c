@@ -59,8 +59,7 @@ note_retry(struct flow *f)
 		return act_refuse(&t->call, k->acted.status,
 		    "a task that is FAILED or CANCELLED can be retried");
 	/* From here on it is done, whatever we can still find out. */
-	t->row =
-	    (struct task_row){ .id = t->id, .status = k->acted.status };
+	t->row = (struct task_row){ .id = t->id, .status = k->acted.status };
 	accept_tell_scheduler(&t->call);
 	return FLOW_NEXT;
 }

@@ -143,8 +143,7 @@ take_dry_run(void *to, const struct jsn_value *v, struct arena *a)
 }
 
 #define A_NAME "a name of 1 to 64 characters A-Z a-z 0-9 _ . -"
-#define A_TIME \
-	"a time as RFC 3339 has it, such as \"2026-01-02T03:04:05Z\""
+#define A_TIME "a time as RFC 3339 has it, such as \"2026-01-02T03:04:05Z\""
 static const struct input_member members[] = {
 	{ .name = "status",
 	    .allowed = "\"FAILED\" or \"CANCELLED\"",
@@ -162,9 +161,7 @@ static const struct input_member members[] = {
 	{ .name = "cursor",
 	    .allowed = "the next_cursor of another answer",
 	    .take = take_cursor },
-	{ .name = "dry_run",
-	    .allowed = "true or false",
-	    .take = take_dry_run },
+	{ .name = "dry_run", .allowed = "true or false", .take = take_dry_run },
 };
 
 static enum flow_next

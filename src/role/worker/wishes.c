@@ -48,9 +48,8 @@ on_wish(void *arg, struct span message)
 	struct id id;
 
 	for (; end - p >= ID_TEXT_LEN; p += ID_TEXT_SIZE) {
-		work = id_parse(p, ID_TEXT_LEN, &id)
-		    ? idmap_get(&w->known, &id)
-		    : NULL;
+		work = id_parse(p, ID_TEXT_LEN, &id) ? idmap_get(&w->known, &id)
+						     : NULL;
 		if (work != NULL) {
 			work->wished = true;
 			signal_raise(&w->wished);
@@ -109,19 +108,17 @@ ask_wishes(struct flow *f)
 	if (all)
 		w->next_wish_look_us = now + LOOK_MS * US_PER_MS;
 	k->n = 0;
-	k->attempts = arena_alloc(
-	    &f->arena, (w->nrunning + 1) * sizeof(*k->attempts));
+	k->attempts =
+	    arena_alloc(&f->arena, (w->nrunning + 1) * sizeof(*k->attempts));
 	while (w->nrunning > 0 && (slot = idmap_next(&w->known, &at)) != NULL) {
 		work = slot->value;
 		if (work->state != WORK_RUNNING || work->run.cancelled ||
 		    !(all || work->wished))
 			continue;
 		work->wished = false; /* a signal after this is another one */
-		k->attempts[k->n++] = (struct task_attempt){
-				.id = work->run.id,
-				.worker = work->run.worker,
-				.attempt = work->run.attempt
-			};
+		k->attempts[k->n++] = (struct task_attempt){ .id = work->run.id,
+			.worker = work->run.worker,
+			.attempt = work->run.attempt };
 	}
 	if (k->n == 0)
 		return flow_goto(f, begin_again);

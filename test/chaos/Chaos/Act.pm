@@ -5,7 +5,7 @@ use warnings;
 use JSON::PP;
 use Time::HiRes 'time';
 
-use constant { RECENT => 60, EACH => 0.15, LONG => 0.012, LONG_MS => 60_000 };
+use constant { RECENT => 60, YOUNG => 6, EACH => 0.25, LONG => 0.02, LONG_MS => 60_000 };
 my $json = JSON::PP->new->utf8->canonical;
 
 # outcome STATUS BODY: what the client knows. "asked": it runs and will be stopped.
@@ -69,6 +69,8 @@ sub work {
     $client->{ids} = [@ids = @ids[-RECENT() .. -1]] if @ids > RECENT;
     my $x = rand;
     if ($x < 0.03) { return many($http, $client, $out) }
+    # The youngest ones run, or wait; a cancel of others comes too late.
+    @ids = @ids[-YOUNG() .. -1] if $x < 0.4 && @ids > YOUNG;
     act($http, $client, $x < 0.55 ? 'cancel' : $x < 0.8 ? 'retry' : 'delete', $ids[rand @ids], $out);
     return;
 }

@@ -1,6 +1,6 @@
 package Chaos::Wish;
 # Rules of what owners do to tasks. Each says what is wrong with a task, or nothing. $touched is the excuse of the
-# checker: it says whether a process was disturbed in a time.
+# checker: was a process disturbed then?
 use strict;
 use warnings;
 
@@ -55,7 +55,7 @@ sub wish_is_kept {
 }
 
 sub stops_in_time {
-    my ($t, $touched, $faults) = @_;
+    my ($t, $faults) = @_;
     for my $wish (grep { $_->{event} eq 'CANCEL_REQUESTED' } @{ $t->{events} }) {
         for my $run (grep { $_->{attempt} == $wish->{attempt} } @{ $t->{runs} }) {
             next if $run->{last} <= $wish->{at} + STOPS_IN;
