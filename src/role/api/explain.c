@@ -1,7 +1,7 @@
 /*
  * GET /tasks/{id}/explain: why a task does not run, or what it does. The row in
- * PostgreSQL says most; of one that is QUEUED its list and the heartbeats of the
- * workers say the rest, as far as Redis answers.
+ * PostgreSQL says most; of one that is QUEUED its list and the heartbeats of
+ * the workers say the rest, as far as Redis answers.
  */
 #include "api.h"
 #include "await.h"
