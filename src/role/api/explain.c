@@ -27,8 +27,7 @@ static const struct step explain_steps[] = {
 	STEP(await_find),
 	STEP(read_task),
 	STEP(note_task),
-	STEP(
-	    ask_place), /* in its list; of one that is QUEUED, as what follows */
+	STEP(ask_place), /* in its list: from here on of a QUEUED one */
 	STEP(ask_names),
 	STEP(ask_beats),
 	STEP(count_workers),
