@@ -84,7 +84,8 @@ BEGIN
 		SELECT id, attempt, 7, status, who FROM c
 	)
 	SELECT o.ord, coalesce(c.status, o.status), c.ord IS NOT NULL OR EXISTS (
-			SELECT FROM taskflow.task_events e WHERE e.task_id = o.id
+			SELECT FROM taskflow.task_events e
+			WHERE e.task_id = o.id AND e.task_id = ANY ($1)
 			AND e.task_id BETWEEN $4 AND $5 AND e.kind = 7 AND e.message = o.who),
 		(extract(epoch FROM c.due_at - clock_timestamp()) * 1000)::int8
 	FROM o LEFT JOIN c USING (ord) ORDER BY o.ord;

@@ -277,6 +277,54 @@ a_lost_signal_costs_time_alone(void **state)
 	all_ended();
 }
 
+/* Whatever a worker writes that has not heard of the wish: an interruption by a
+ * shutdown, a failure that it would try again, one that it has not started. */
+static void
+every_settlement_of_it_is_a_cancel(void **state)
+{
+	static const struct {
+		int status, kind, returned, unclaimed;
+	} cases[] = {
+		{ 2, 9, 1, 0 },
+		{ 2, 10, 0, 1 },
+		{ 4, 7, 0, 0 },
+		{ 6, 6, 0, 0 },
+		{ 5, 5, 0, 0 },
+	};
+	const char *id[NELEM(cases)];
+	size_t i;
+
+	(void)state;
+	hold("v", 1);
+	for (i = 0; i < NELEM(cases); i++)
+		id[i] = submit("ledger", "\"v\"", NULL);
+	for (i = 0; i < NELEM(cases); i++)
+		UNTIL(runs_of(id[i]) == 1);
+	part_signal("worker-1", SIGSTOP);
+	for (i = 0; i < NELEM(cases); i++) {
+		assert_int_equal(act("cancel", id[i], NULL), 202);
+		assert_int_equal(
+		    sql_int("SELECT status FROM taskflow.tasks t, LATERAL "
+			    "taskflow.settle_tasks(ARRAY[t.id], "
+			    "ARRAY[t.attempt], ARRAY[t.worker], '{%d}', "
+			    "'{%d}', '{50}', '{%d}', '{%d}', '{1}', '{why}', "
+			    "t.id, t.id) AS s(ord, after) WHERE id = '%s' "
+			    "AND after = 7",
+			cases[i].status, cases[i].kind, cases[i].returned,
+			cases[i].unclaimed, id[i]) > 0,
+		    1);
+		is_cancelled(id[i]);
+		assert_int_equal(int_of(http_json(&me), "attempts_used"), 0);
+		assert_null(str_of(http_json(&me), "due_at"));
+		assert_string_equal(task_events(id[i]), stopped);
+	}
+	part_signal("worker-1", SIGCONT);
+	release("v", 1);
+	all_ended();
+	for (i = 0; i < NELEM(cases); i++)
+		assert_string_equal(task_events(id[i]), stopped);
+}
+
 /* An old signal, for a task that runs again, stops nothing. */
 static void
 a_signal_alone_cancels_nothing(void **state)
@@ -344,6 +392,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_dead_workers_task_is_cancelled_not_run_again),
 	cmocka_unit_test(a_draining_worker_hears_it),
 	cmocka_unit_test(a_lost_signal_costs_time_alone),
+	cmocka_unit_test(every_settlement_of_it_is_a_cancel),
 	cmocka_unit_test(a_signal_alone_cancels_nothing),
 	cmocka_unit_test(cancel_races_claim_settle_and_cancel),
 };
@@ -353,7 +402,7 @@ main(int argc, char **argv)
 {
 	struct group g = { "cancel", "api=2 manager=1 worker=1",
 		SHORT_TIMES
-		"concurrency = 4\n"
+		"concurrency = 5\n"
 		"shutdown_timeout = 60s\n" LEDGER_CONF "[handler one]\n"
 		"command = @TOP@/test/integration/ledger.sh @HOME@/ledger "
 		"@HOME@/hold\n"
