@@ -77,7 +77,6 @@ const char *http_query(const struct http_req *, const char *name,
 /* The name of the first query parameter that is not in the NULL-terminated
  * list; NULL if all are known. */
 const char *http_query_unknown(const struct http_req *, const char *const *known);
-const struct route *http_route(const struct http_req *);
 /* NULL if absent. */
 const char *http_header(const struct http_req *, const char *name);
 /* Is the body's media type JSON (or absent)? Else ERR_MEDIA_TYPE. */

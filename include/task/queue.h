@@ -48,6 +48,16 @@ struct redis_call *queue_processing_drop(struct redis *, const struct id *worker
 struct redis_call *queue_range(struct redis *, const char *queue,
     int64_t first, int64_t last);
 struct redis_call *queue_length(struct redis *, const char *queue);
+/* As far as one command searches a list. */
+#define QUEUE_SEARCH_MAX 10000
+/* Out of the queue, if that is short enough to be searched. It is no harm if it
+ * stays: nobody can claim it. */
+struct redis_call *queue_drop(struct redis *, const char *queue,
+    const struct id *);
+/* Which place from the head has it, and how many are there? Two replies: an
+ * integer or nil (not among those that are searched), an integer. */
+struct redis_call *queue_place(struct redis *, const char *queue,
+    const struct id *);
 /* The next part of the names of all processing lists. Answer: cursor, keys. */
 struct redis_call *queue_scan_processing(struct redis *, const char *cursor);
 /* The next part of the names of all queues. Answer: cursor, keys. */
@@ -78,6 +88,8 @@ struct redis_call *worker_leave(struct redis *, const struct id *worker);
 struct redis_call *workers_list(struct redis *);	/* set of ids */
 struct redis_call *workers_dead(struct redis *);	/* of the last hour */
 struct redis_call *workers_add(struct redis *, const struct id *ids, size_t n);
+/* What each worker's heartbeat says: a reply of strings and nils. */
+struct redis_call *workers_say(struct redis *, const struct id *ids, size_t n);
 /* For each worker: does its heartbeat exist? One reply each. */
 struct redis_call *workers_alive(struct redis *, const struct id *ids, size_t n);
 /* Answer: 1 if it is dead now. */
@@ -103,8 +115,10 @@ struct redis_call *server_policy(struct redis *);
 #define SIGNAL_SETTLED	"taskflow:signal:settled"	/* ids, by spaces */
 #define SIGNAL_DUE	"taskflow:signal:due"		/* something is due soon */
 #define SIGNAL_ACCESS	"taskflow:signal:access"	/* users_changed has news */
+#define SIGNAL_CANCEL	"taskflow:signal:cancel"	/* ids, as above: a wish */
 struct redis_call *signal_due(struct redis *);
 struct redis_call *signal_access(struct redis *);
+struct redis_call *signal_cancel(struct redis *, const struct id *ids, size_t n);
 struct redis_call *signal_settled(struct redis *, const struct id *ids, size_t n);
 
 #endif

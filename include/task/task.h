@@ -12,6 +12,10 @@
  *	                  due     |  +---------------+    +-------> FAILED
  *	             RETRYING ----+   recover, give back  |
  *	                 ^--------------------------------+
+ *
+ * CANCELLED is where its owner may send it from every state that is not final;
+ * from FAILED and CANCELLED a retry takes it to RETRYING, due at once, or to
+ * PENDING again.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,7 +36,8 @@ enum task_status {
 enum task_event {
 	EVENT_CREATED = 1, EVENT_QUEUED, EVENT_PICKED_UP, EVENT_PROGRESS,
 	EVENT_COMPLETED, EVENT_FAILED, EVENT_RETRIED, EVENT_RECOVERED,
-	EVENT_INTERRUPTED, EVENT_RELEASED, EVENT_CANCELLED, EVENT_STALE_RESULT
+	EVENT_INTERRUPTED, EVENT_RELEASED, EVENT_CANCELLED, EVENT_STALE_RESULT,
+	EVENT_CANCEL_REQUESTED
 };
 
 /* Also the index of the Redis server that holds its queue. */

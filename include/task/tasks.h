@@ -63,8 +63,9 @@ struct task_settlement {
 	struct span	 error;		/* text; p NULL: none */
 };
 struct pg_call *tasks_settle(struct pg *, const struct task_settlement *, size_t n);
-/* Was settlement i written? If not: tasks_stale. */
-bool tasks_settled(const struct pg_call *, size_t i);
+/* The status that settlement i has come to: as asked, or CANCELLED since its
+ * owner wished that. 0: it was not written, see tasks_stale. */
+enum task_status tasks_settled(const struct pg_call *, size_t i);
 struct pg_call *tasks_stale(struct pg *, const struct task_settlement *, size_t n);
 /* Row i: true if it had been settled by us before, false if it was refused. */
 bool tasks_was_settled(const struct pg_call *, size_t i);

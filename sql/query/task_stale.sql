@@ -7,7 +7,7 @@ WITH u AS (
 		SELECT FROM taskflow.task_events e
 		WHERE e.task_id = u.id AND e.task_id BETWEEN $5 AND $6
 		AND e.attempt = u.attempt AND e.worker = u.worker
-		AND e.kind IN (5, 6, 7, 9, 10)) AS settled, EXISTS (
+		AND e.kind IN (5, 6, 7, 9, 10, 11)) AS settled, EXISTS (
 		SELECT FROM taskflow.task_events e
 		WHERE e.task_id = u.id AND e.task_id BETWEEN $5 AND $6
 		AND e.attempt = u.attempt AND e.worker = u.worker AND e.kind = 12) AS told

@@ -137,14 +137,16 @@ END
 $$;
 
 -- Write what became of claimed tasks, each fenced by attempt and worker. A row
--- that does not match gives no row: see task_stale.
+-- that does not match gives no row: see task_stale. What was to be cancelled
+-- (0005_actions.sql) is CANCELLED, however it came out: the wish was promised.
+-- A row says which status it has after it.
 -- $1 id, $2 attempt, $3 worker, $4 status after it, $5 event kind,
 -- $6 delay_ms (RETRYING), $7 returned: 1 if this attempt does not count,
 -- $8 unclaimed: 1 if it was never started, so the attempt is taken back,
 -- $9 result, $10 error; $11, $12 least and greatest id
 CREATE FUNCTION taskflow.settle_tasks(uuid[], int4[], uuid[], int2[], int2[], int8[],
 	int4[], int4[], json[], text[], uuid, uuid)
-RETURNS TABLE (ord int8)
+RETURNS TABLE (ord int8, status int2)
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan
 	SET enable_nestloop = off SET enable_seqscan = off AS $$
 #variable_conflict use_column
@@ -158,24 +160,29 @@ BEGIN
 		ORDER BY id
 	), c AS (
 		UPDATE taskflow.tasks t
-		SET status = u.status,
-			attempt = t.attempt - u.unclaimed,
-			returned = t.returned + u.returned,
-			due_at = CASE WHEN u.status = 4
+		SET status = CASE WHEN t.cancel_requested_at IS NULL THEN u.status ELSE 7 END,
+			attempt = CASE WHEN t.cancel_requested_at IS NULL
+				THEN t.attempt - u.unclaimed ELSE t.attempt END,
+			returned = t.returned + CASE WHEN t.cancel_requested_at IS NULL
+				THEN u.returned ELSE 1 END,
+			due_at = CASE WHEN u.status = 4 AND t.cancel_requested_at IS NULL
 				THEN now() + u.delay_ms * interval '1 millisecond' END,
-			queued_at = CASE WHEN u.status = 2 THEN now() ELSE t.queued_at END,
-			finished_at = CASE WHEN u.status >= 5 THEN now() END,
-			result = u.result,
+			queued_at = CASE WHEN u.status = 2 AND t.cancel_requested_at IS NULL
+				THEN now() ELSE t.queued_at END,
+			finished_at = CASE WHEN u.status >= 5 OR t.cancel_requested_at IS NOT NULL
+				THEN now() END,
+			result = CASE WHEN t.cancel_requested_at IS NULL THEN u.result END,
 			error = CASE WHEN u.status = 5 THEN NULL ELSE coalesce(u.error, t.error) END
 		FROM u
 		WHERE t.id = u.id AND t.id = ANY ($1) AND t.id BETWEEN $11 AND $12
 		AND t.status = 3 AND t.attempt = u.attempt AND t.worker = u.worker
-		RETURNING u.ord, u.id, u.worker, u.attempt, u.kind, u.status, u.error
+		RETURNING u.ord, u.id, u.worker, u.attempt, t.status, u.error,
+			CASE WHEN t.cancel_requested_at IS NULL THEN u.kind ELSE 11 END AS kind
 	), e AS (
 		INSERT INTO taskflow.task_events (task_id, worker, at, attempt, kind, status, message)
 		SELECT id, worker, now(), attempt, kind, status, error FROM c
 	)
-	SELECT ord FROM c ORDER BY ord;
+	SELECT ord, status FROM c ORDER BY ord;
 END
 $$;
 

@@ -129,13 +129,6 @@ http_body(const struct http_req *req)
 		evbuffer_get_length(in) };
 }
 
-const struct route *
-http_route(const struct http_req *req)
-{
-	assert(req->match.route != NULL);
-	return req->match.route;
-}
-
 const char *
 http_param(const struct http_req *req, const char *name)
 {

@@ -107,6 +107,20 @@ workers_alive(struct redis *r, const struct id *ids, size_t n)
 }
 
 struct redis_call *
+workers_say(struct redis *r, const struct id *ids, size_t n)
+{
+	struct redis_call *c = redis_call_new(r);
+	char key[HEARTBEAT_KEY_SIZE];
+	size_t i;
+
+	redis_begin(c, n + 1);
+	redis_arg_str(c, "MGET");
+	for (i = 0; i < n; i++)
+		redis_arg_str(c, heartbeat_key(key, &ids[i]));
+	return c;
+}
+
+struct redis_call *
 worker_verdict(struct redis *r, const struct id *worker)
 {
 	struct redis_call *c = redis_call_new(r);
@@ -224,8 +238,9 @@ signal_access(struct redis *r)
 	return c;
 }
 
-struct redis_call *
-signal_settled(struct redis *r, const struct id *ids, size_t n)
+static struct redis_call *
+publish_ids(
+    struct redis *r, const char *channel, const struct id *ids, size_t n)
 {
 	struct redis_call *c = redis_call_new(r);
 	struct buf text;
@@ -240,8 +255,20 @@ signal_settled(struct redis *r, const struct id *ids, size_t n)
 	}
 	redis_begin(c, 3);
 	redis_arg_str(c, "PUBLISH");
-	redis_arg_str(c, SIGNAL_SETTLED);
+	redis_arg_str(c, channel);
 	redis_arg(c, buf_span(&text));
 	buf_fini(&text);
 	return c;
+}
+
+struct redis_call *
+signal_settled(struct redis *r, const struct id *ids, size_t n)
+{
+	return publish_ids(r, SIGNAL_SETTLED, ids, n);
+}
+
+struct redis_call *
+signal_cancel(struct redis *r, const struct id *ids, size_t n)
+{
+	return publish_ids(r, SIGNAL_CANCEL, ids, n);
 }

@@ -13,6 +13,7 @@
 static struct redis_script take_script = { "take", lua_take, "" };
 static struct redis_script give_back_script = { "give_back", lua_give_back,
 	"" };
+static struct redis_script drop_script = { "drop", lua_drop, "" };
 static struct redis_script restore_script = { "restore", lua_restore, "" };
 
 static const char *
@@ -209,6 +210,35 @@ queue_length(struct redis *r, const char *queue)
 	char key[QUEUE_KEY_SIZE];
 
 	redis_cmd(c, "LLEN", queue_key(key, queue), NULL);
+	return c;
+}
+
+struct redis_call *
+queue_drop(struct redis *r, const char *queue, const struct id *id)
+{
+	struct redis_call *c = redis_call_new(r);
+	char key[QUEUE_KEY_SIZE];
+
+	redis_begin_script(c, &drop_script, 1, 2);
+	redis_arg_str(c, queue_key(key, queue));
+	redis_arg_int(c, QUEUE_SEARCH_MAX);
+	redis_arg_id(c, id);
+	return c;
+}
+
+struct redis_call *
+queue_place(struct redis *r, const char *queue, const struct id *id)
+{
+	struct redis_call *c = redis_call_new(r);
+	char key[QUEUE_KEY_SIZE];
+
+	redis_begin(c, 5);
+	redis_arg_str(c, "LPOS");
+	redis_arg_str(c, queue_key(key, queue));
+	redis_arg_id(c, id);
+	redis_arg_str(c, "MAXLEN");
+	redis_arg_int(c, QUEUE_SEARCH_MAX);
+	redis_cmd(c, "LLEN", key, NULL);
 	return c;
 }
 

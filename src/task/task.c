@@ -25,10 +25,12 @@ static const char *const event_names[] = {
 	[EVENT_RELEASED] = "RELEASED",
 	[EVENT_CANCELLED] = "CANCELLED",
 	[EVENT_STALE_RESULT] = "STALE_RESULT",
+	[EVENT_CANCEL_REQUESTED] = "CANCEL_REQUESTED",
 };
 
 #define TO(status) (1u << (status))
-/* From each status to which others; final ones have no way on. */
+/* From each status to which others. Out of the final ones there is a way only
+ * if their owner asks for it: a retry. */
 static const unsigned moves[] = {
 	[TASK_PENDING] = TO(TASK_QUEUED) | TO(TASK_CANCELLED),
 	[TASK_QUEUED] = TO(TASK_IN_PROGRESS) | TO(TASK_CANCELLED),
@@ -36,8 +38,8 @@ static const unsigned moves[] = {
 	    TO(TASK_RETRYING) | TO(TASK_QUEUED) | TO(TASK_CANCELLED),
 	[TASK_RETRYING] = TO(TASK_QUEUED) | TO(TASK_CANCELLED),
 	[TASK_COMPLETED] = 0,
-	[TASK_FAILED] = 0,
-	[TASK_CANCELLED] = 0,
+	[TASK_FAILED] = TO(TASK_PENDING) | TO(TASK_RETRYING),
+	[TASK_CANCELLED] = TO(TASK_PENDING) | TO(TASK_RETRYING),
 };
 
 const char *

@@ -196,10 +196,12 @@ tasks_settle(struct pg *pg, const struct task_settlement *s, size_t n)
 	return c;
 }
 
-bool
+enum task_status
 tasks_settled(const struct pg_call *c, size_t i)
 {
-	return row_of_input(c, i) >= 0;
+	int row = row_of_input(c, i);
+
+	return row < 0 ? 0 : (enum task_status)pg_int(c, row, 0);
 }
 
 struct pg_call *

@@ -31,6 +31,15 @@ static const struct point points[] = {
 	    "insert_task insert_task+ note_accepted announce end" },
 	{ "api-1", "batch",
 	    "insert_range insert_range+ note_range announce end" },
+	{ "api-1", "cancel",
+	    "write_wish write_wish+ note_wish drop_entry drop_entry+ "
+	    "tell_others await_join await_read+ end" },
+	{ "api-1", "retry", "write_retry write_retry+ note_retry end" },
+	{ "api-1", "retry_many",
+	    "find_tasks+ write_retries write_retries+ note_retries end" },
+	{ "api-1", "delete", "delete_task delete_task+ note_deleted end" },
+	{ "worker-1", "wishes",
+	    "ask_wishes ask_wishes+ stop_wished begin_again" },
 	{ "worker-1", "fetch", "stand_at_list+ take_over" },
 	{ "worker-1", "claim",
 	    "send_beat+ top_up+ took claim_taken claim_taken+ start_claimed "
@@ -89,6 +98,37 @@ send_batch(void)
 	    "{\"type\":\"echo\",\"payload\":1,\"delay_seconds\":0.2}]}");
 }
 
+static void
+act_on(const char *method, const char *states, const char *action)
+{
+	const char *id = sql("SELECT id FROM taskflow.tasks WHERE status IN "
+			     "(%s) ORDER BY random() LIMIT 1",
+	    states);
+
+	if (*id != '\0')
+		http_call(
+		    &me, method, text("/tasks/%s%s", id, action), NULL, NULL);
+}
+
+/* What owners do to tasks; the answer does not matter. */
+static void
+act(const char *flow)
+{
+	if (strcmp(flow, "cancel") == 0) {
+		act_on("POST", "1, 4", "/cancel");
+		act_on("POST", "2, 3", "/cancel");
+	} else if (strcmp(flow, "wishes") == 0) {
+		act_on("POST", "3", "/cancel");
+	} else if (strcmp(flow, "retry") == 0) {
+		act_on("POST", "6", "/retry");
+	} else if (strcmp(flow, "retry_many") == 0) {
+		http_call(
+		    &me, "POST", "/tasks/retry", JSON_TYPE, "{\"limit\":5}");
+	} else if (strcmp(flow, "delete") == 0) {
+		act_on("DELETE", "5, 6", "");
+	}
+}
+
 static bool
 all_final(void)
 {
@@ -125,6 +165,7 @@ crash_at(const struct point *p, const char *step)
 			send_batch();
 		else
 			send_tasks();
+		act(p->flow);
 		provoke(p);
 		pause_ms(100);
 		if (strcmp(p->part, "api-1") != 0 && all_final())
@@ -158,11 +199,17 @@ walk(const struct point *p)
 	if (strcmp(p->flow, "batch") == 0)
 		assert_int_equal(
 		    sql_int("SELECT count(*) %% 5 FROM taskflow.tasks"), 0);
-	/* One final event each, and attempts that rise. */
+	/* One final event each, and one more for each retry by the owner. */
 	assert_int_equal(
 	    sql_int("SELECT count(*) FROM (SELECT task_id FROM "
-		    "taskflow.task_events WHERE kind IN (5, 6, 11) "
-		    "GROUP BY task_id HAVING count(*) <> 1) x"),
+		    "taskflow.task_events GROUP BY task_id HAVING "
+		    "count(*) FILTER (WHERE kind IN (5, 6, 11)) <> 1 + "
+		    "count(*) FILTER (WHERE kind = 7 AND worker IS NULL)) x"),
+	    0);
+	/* A wish is kept. */
+	assert_int_equal(sql_int("SELECT count(*) FROM taskflow.tasks "
+				 "WHERE cancel_requested_at IS NOT NULL "
+				 "AND status <> 7"),
 	    0);
 	assert_int_equal(
 	    sql_int("SELECT count(*) FROM taskflow.tasks t WHERE "

@@ -7,6 +7,8 @@
 extern const struct flow_def register_flow, login_flow, submit_flow, batch_flow,
     list_flow, show_flow, events_flow, limits_get_flow, limits_put_flow;
 extern const struct flow_def me_flow, password_flow, disable_flow, enable_flow;
+extern const struct flow_def cancel_flow, retry_flow, retry_many_flow,
+    delete_flow, explain_flow;
 extern const struct flow_def key_create_flow, key_list_flow, key_revoke_flow;
 
 extern const struct route api_routes[];

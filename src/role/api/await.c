@@ -69,6 +69,18 @@ prefer_wait(const char *p, int64_t *ret_s)
 
 /* ---- steps ---- */
 enum flow_next
+await_find(struct flow *f)
+{
+	struct api_task *t = (struct api_task *)f;
+	const char *text = http_param(t->call.http.req, "id");
+
+	if (!id_parse(text, strlen(text), &t->id))
+		return flow_check(f, ERR_NOT_FOUND);
+	http_note_id(t->call.http.req, "task", &t->id);
+	return FLOW_NEXT;
+}
+
+enum flow_next
 await_join(struct flow *f)
 {
 	struct api_task *t = (struct api_task *)f;

@@ -27,6 +27,8 @@ struct api_task {
 	struct pg_call *get;
 };
 
+/* The id, from the path: ERR_NOT_FOUND if it is none. */
+flow_step await_find;
 /* Needs the id. Never refuses: who may not wait goes on at once. */
 flow_step await_join;
 /* Needs the caller; ERR_NOT_FOUND if the task is not known and not theirs. */

@@ -4,14 +4,13 @@
 #include "charge.h"
 #include "render.h"
 
-static flow_step find_id;
 static void show_end(struct flow *, enum err);
 
 static const struct step show_steps[] = {
 	STEP(api_authenticate),
 	STEP(api_charge),
 	STEP(api_admit),
-	STEP(find_id),
+	STEP(await_find),
 	STEP(await_join),
 	STEP(await_read),
 	STEP(await_look),
@@ -25,18 +24,6 @@ const struct flow_def show_flow = {
 	.steps = show_steps,
 	.end = show_end,
 };
-
-static enum flow_next
-find_id(struct flow *f)
-{
-	struct api_task *t = (struct api_task *)f;
-	const char *text = http_param(t->call.http.req, "id");
-
-	if (!id_parse(text, strlen(text), &t->id))
-		return flow_check(f, ERR_NOT_FOUND);
-	http_note_id(t->call.http.req, "task", &t->id);
-	return FLOW_NEXT;
-}
 
 /* Weak comparison: W/ does not matter. The tags are quoted and ours are
  * hexadecimal, so one that is found with its quotes is one of the list. */

@@ -138,7 +138,10 @@ add_part(struct buf *b, struct span part)
 static void
 add_stop_reason(struct run *run, struct buf *text)
 {
-	if (run->timed_out) {
+	if (run->cancelled) {
+		buf_adds(text, "cancelled");
+		run->result.verdict = VERDICT_CANCELLED;
+	} else if (run->timed_out) {
 		buf_addf(text, "timed out after %.10g s",
 		    (double)time_limit_ms(run) / 1000);
 		run->result.verdict = VERDICT_FAILED;
@@ -257,6 +260,20 @@ handlers_interrupt(struct handlers *hs, struct run *run)
 		run_fail(run, VERDICT_INTERRUPTED, "", span_of(NULL));
 }
 
+void
+handlers_cancel(struct handlers *hs, struct run *run)
+{
+	(void)hs;
+	if (run->state != RUN_RUNNING && run->state != RUN_WAITING &&
+	    run->state != RUN_STOPPING)
+		return;
+	run->cancelled = true;
+	if (run->state == RUN_RUNNING)
+		stop(run);
+	else if (run->state == RUN_WAITING)
+		run_fail(run, VERDICT_CANCELLED, "", span_of(NULL));
+}
+
 /* ---- taking ---- */
 static void
 unknown_start(struct run *run)
@@ -284,7 +301,7 @@ handlers_start(struct handlers *hs, struct run *run)
 	run->handler = find(hs, run->type);
 	run->priv = NULL;
 	run->started_us = 0;
-	run->timed_out = run->interrupted = false;
+	run->timed_out = run->interrupted = run->cancelled = false;
 	run->result = (struct run_result){ .retry_after_ms = -1 };
 	timer_init(&run->timer, hs->loop, time_is_over);
 	/* What goes into it has been limited where it came from. */
@@ -416,6 +433,12 @@ handlers_close(struct handlers *hs)
 	loop_task_cancel(hs->loop, &hs->tell);
 	free(hs->list);
 	free(hs);
+}
+
+const char *
+handlers_type(const struct handlers *hs, int i)
+{
+	return (size_t)i + 1 < hs->n ? hs->list[i].type : NULL;
 }
 
 size_t

@@ -26,8 +26,9 @@ enum verdict {
 	VERDICT_DONE,		/* result holds JSON */
 	VERDICT_FAILED,		/* error says why; tried again if attempts are left */
 	VERDICT_FAILED_FOR_GOOD,/* bad data, or nobody can run this type */
-	VERDICT_INTERRUPTED	/* we stopped it, or its program ended with other
+	VERDICT_INTERRUPTED,	/* we stopped it, or its program ended with other
 				 * tasks; not its fault */
+	VERDICT_CANCELLED	/* its owner had it stopped */
 };
 
 struct run_result {
@@ -56,7 +57,7 @@ struct run {
 	void		  *priv;
 	struct loop_timer  timer;	/* time-out, then grace */
 	int64_t		   started_us;	/* monotonic; 0: not yet */
-	bool		   timed_out, interrupted;
+	bool		   timed_out, interrupted, cancelled;
 	struct run_result  result;	/* from its end until `ended` */
 	struct buf	   text;	/* what result points to, if it is made */
 };
@@ -86,6 +87,11 @@ void handlers_withdraw(struct handlers *, struct run *);
  * Others in the same program may end within the grace, else they are
  * interrupted too. */
 void handlers_interrupt(struct handlers *, struct run *);
+/* The same, but it ends with VERDICT_CANCELLED (or DONE), also if it was being
+ * stopped already. */
+void handlers_cancel(struct handlers *, struct run *);
+/* The types that have a handler, by number from 0; NULL after the last one. */
+const char *handlers_type(const struct handlers *, int);
 /* Processes that belong to handlers, for tests and /status. */
 size_t handlers_processes(const struct handlers *);
 

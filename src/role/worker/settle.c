@@ -158,6 +158,7 @@ check_batch(struct flow *f)
 	struct settling *k = (struct settling *)f;
 	struct worker *w = k->worker;
 	struct task_settlement *late;
+	enum task_status status;
 	size_t i, n = 0;
 
 	if (pg_call_err(k->settle) == ERR_DATA && k->n == 1)
@@ -176,9 +177,13 @@ check_batch(struct flow *f)
 	count_settled(k);
 	k->left = k->n;
 	late = arena_alloc(&f->arena, (k->n + 1) * sizeof(*late));
-	for (i = 0; i < k->n; i++)
-		if (!tasks_settled(k->settle, i))
+	for (i = 0; i < k->n; i++) {
+		status = tasks_settled(k->settle, i);
+		if (status != 0)
+			k->batch[i]->settlement.status = status;
+		else
 			late[n++] = k->settlements[i];
+	}
 	if (n == 0)
 		return flow_goto(f, leave_lists);
 	k->stale = tasks_stale(w->app->pg, late, n);

@@ -133,6 +133,8 @@ work_run(struct worker *w, struct work *work, const struct task_claimed *c,
 	work->state = WORK_RUNNING;
 	w->nclaiming--;
 	w->nrunning++;
+	if (work->wished)
+		signal_raise(&w->wished);
 	if (start)
 		handlers_start(w->handlers, r);
 	else
@@ -164,6 +166,18 @@ fail(struct worker *w, struct run *r, struct task_settlement *s,
 	    ? res->retry_after_ms
 	    : retry_delay_ms(
 		  (int)r->used, conf->retry_base_ms, conf->retry_max_ms);
+}
+
+/* Whatever it came to: its owner does not want it, and was told so. The
+ * database knows of the wish, too, and makes the same of a settlement that was
+ * on its way already. */
+static void
+cancel(struct task_settlement *s)
+{
+	s->status = TASK_CANCELLED;
+	s->event = EVENT_CANCELLED;
+	s->result = (struct span){ NULL, 0 };
+	s->not_counted = true;
 }
 
 /* To the list of what must be written. */
@@ -199,12 +213,16 @@ work_end(struct worker *w, struct work *work, const struct run_result *res)
 	case VERDICT_FAILED_FOR_GOOD:
 		fail(w, &work->run, s, res);
 		break;
+	case VERDICT_CANCELLED:
+		break; /* of each verdict, since somebody wished it */
 	case VERDICT_INTERRUPTED:
 		s->status = TASK_QUEUED;
 		s->event = EVENT_INTERRUPTED;
 		s->not_counted = true;
 		break;
 	}
+	if (work->run.cancelled)
+		cancel(s);
 	finish(w, work);
 }
 

@@ -1,8 +1,9 @@
 /*
  * The worker: takes ids from the lists, claims the tasks, runs them, writes
- * what became of them. Four loops, each a flow of its own: fetch (waits at the
+ * what became of them. Five loops, each a flow of its own: fetch (waits at the
  * lists while idle), claim (tops up, claims, starts; sends the heartbeat),
- * settle (writes results), resync (puts right what a Redis server forgot).
+ * settle (writes results), resync (puts right what a Redis server forgot),
+ * wishes (stops what its owner has cancelled).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,14 @@
 static void *worker_start(struct app *app, char *err, size_t size);
 
 /* ---- what handlers say ---- */
+static const char *const verdict_names[] = {
+	[VERDICT_DONE] = "done",
+	[VERDICT_FAILED] = "failed",
+	[VERDICT_FAILED_FOR_GOOD] = "failed",
+	[VERDICT_INTERRUPTED] = "interrupted",
+	[VERDICT_CANCELLED] = "cancelled",
+};
+
 static void
 on_ended(void *arg, struct run *r, const struct run_result *res)
 {
@@ -25,9 +34,7 @@ on_ended(void *arg, struct run *r, const struct run_result *res)
 	if (res->verdict != VERDICT_DONE)
 		log_info("worker", "attempt ended", KV_ID("task", &r->id),
 		    KV_STR("type", r->type), KV_INT("attempt", r->attempt),
-		    KV_STR("verdict",
-			res->verdict == VERDICT_INTERRUPTED ? "interrupted"
-							    : "failed"));
+		    KV_STR("verdict", verdict_names[res->verdict]));
 	work_end(w, (struct work *)r, res);
 }
 
@@ -98,6 +105,7 @@ worker_start(struct app *app, char *err, size_t size)
 	signal_init(&w->wake, app->loop);
 	signal_init(&w->ended, app->loop);
 	signal_init(&w->lost, app->loop);
+	signal_init(&w->wished, app->loop);
 	if (!parse_queues(w, err, size)) {
 		free(w->queue_names);
 		free(w);
@@ -117,6 +125,7 @@ worker_start(struct app *app, char *err, size_t size)
 	claim_start(w);
 	settle_start(w);
 	resync_start(w);
+	wishes_start(w);
 	return w;
 }
 
@@ -218,6 +227,7 @@ worker_stop(void *state)
 	stop_flow(w->settle);
 	stop_flow(w->resync);
 	stop_flow(w->leave);
+	wishes_stop(w);
 	progress_stop(w);
 	/* Their ends run in the next turns, and must find us. */
 	for (i = 0; i < 3; i++)
@@ -233,6 +243,7 @@ worker_stop(void *state)
 	signal_fini(&w->wake);
 	signal_fini(&w->ended);
 	signal_fini(&w->lost);
+	signal_fini(&w->wished);
 	free(w->queue_names);
 	free(w);
 }

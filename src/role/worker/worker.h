@@ -31,6 +31,7 @@ struct work {
 	TAILQ_ENTRY(work) link;
 	enum work_state state;
 	size_t nprogress; /* reports in flight: they come before its end */
+	bool wished; /* a signal says that it shall be cancelled */
 	bool unsure; /* a claim was not answered: it may be ours */
 	uint64_t order; /* of taking */
 	/* Entries with its id that came while it was known: duplicates, or a
@@ -94,6 +95,12 @@ struct worker {
 	struct id seen_epoch[2];
 	int64_t next_look_us[2]; /* into our own list */
 
+	/* what shall be cancelled (wishes.c) */
+	struct flow *wishes;
+	struct flow_signal wished;
+	struct redis_listener *wish_listener;
+	int64_t next_wish_look_us;
+
 	/* leaving (leave.c) */
 	bool draining, left;
 	struct flow *leave;
@@ -136,5 +143,7 @@ void resync_start(struct worker *);
 /* A list could not be changed: soon look what stands there. */
 void resync_want(struct worker *, enum task_priority server);
 void leave_start(struct worker *);
+void wishes_start(struct worker *);
+void wishes_stop(struct worker *);
 
 #endif

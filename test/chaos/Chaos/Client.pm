@@ -5,6 +5,7 @@ use warnings;
 use JSON::PP;
 use Time::HiRes qw(sleep time);
 
+use Chaos::Act;
 use Chaos::Http;
 
 our @QUEUES = qw(default slow mail);
@@ -41,6 +42,7 @@ sub draw {
     $asked{delay_seconds} = sprintf '%.3f', 0.2 + rand 2.8 if rand() < 0.2;
     $asked{max_attempts} = pick(1, 2, 5, 8) if rand() < 0.4;
     $asked{max_attempts} = 1 if $do eq 'always' && rand() < 0.3;
+    Chaos::Act::stretch($client, \%asked);
     return \%asked;
 }
 
@@ -69,6 +71,7 @@ sub submit {
     my $outcome = outcome($status, $body);
     my %more = $outcome eq 'accepted' && $body =~ /"id":"([^"]+)"/ ? (id => $1) : ();
     syswrite $out, record($client, $asked, $sent, $status, $outcome, $body, %more);
+    Chaos::Act::accepted($client, $asked, $more{id}) if defined $more{id};
     return $outcome eq 'accepted';
 }
 
@@ -95,6 +98,7 @@ sub submit_batch {
         my $outcome = $item && defined $item->{id} ? 'accepted' : outcome(@said);
         my %more = (batch => "$client->{n}/$number");
         $more{id} = $item->{id} if $outcome eq 'accepted';
+        Chaos::Act::accepted($client, $asked, $more{id}) if defined $more{id};
         $lines .= record($client, $asked, $sent, $said[0], $outcome, $said[1], %more);
         $all &&= $outcome eq 'accepted';
     }
@@ -102,23 +106,27 @@ sub submit_batch {
     return $all;
 }
 
-# run CLIENT PORTS HISTORY SEED RATE STOP: submits at the rate until the file STOP is there. Does not return.
+# run CLIENT PORTS HISTORY ACTS SEED RATE STOP: submits at the rate until the file STOP is there, and acts on what it has
+# submitted. Does not return.
 sub run {
-    my ($client, $ports, $history, $seed, $rate, $stop) = @_;
+    my ($client, $ports, $history, $acts, $seed, $rate, $stop) = @_;
     srand $seed + 7919 * $client->{n};
     open(my $out, '>>', $history) or die "$history: $!\n";
+    open(my $acted, '>>', $acts) or die "$acts: $!\n";
     my $http = Chaos::Http->new($client->{n} % 2 ? @$ports : reverse @$ports);
     my ($count, $next) = (0, time);
     until (-e $stop) {
         my $many = rand() < 0.06 ? 2 + int rand 9 : 1;
         my @asked = map { draw($client->{n}, ++$count) } 1 .. $many;
         my $ok = $many > 1 ? submit_batch($http, $client, $count, \@asked, $out) : submit($http, $client, $asked[0], $out);
+        Chaos::Act::work($http, $client, $acted);
         $next += -log(1 - rand) / $rate for @asked;
         $next = time - 1 if $next < time - 1;    # what could not be sent in time is not all made up for
         $next = time + 0.2 if !$ok && $next < time + 0.2;
         my $pause = $next - time;
         sleep $pause if $pause > 0;
     }
+    Chaos::Act::finish($http, $client, $acted);
     return;
 }
 

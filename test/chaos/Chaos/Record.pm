@@ -62,9 +62,10 @@ sub read_final {
     for my $line (lines("$dir/final")) {
         my $f = $json->decode($line);
         $f->{raw} = $line;
+        delete @$f{qw(task events)} if $f->{status} != 200;    # a problem is no task
         $f->{events} = $f->{events} ? $f->{events}{items} : [];
         $_->{at} = seconds($_->{at}) for @{ $f->{events} };
-        $f->{runs} = [];
+        @$f{qw(runs acts)} = ([], []);
         $final{ $f->{id} } = $f;
     }
     return \%final;
@@ -78,9 +79,14 @@ sub load {
     my @history = map { $json->decode($_) } lines("$dir/history");
     for my $h (@history) {
         next if !defined $h->{id};
-        $final->{ $h->{id} } //= { id => $h->{id}, status => 0, events => [], runs => [], raw => '' };
+        $final->{ $h->{id} } //= { id => $h->{id}, client => $h->{client}, status => 0, events => [], runs => [], acts => [], raw => '' };
         $final->{ $h->{id} }{asked} = $h->{asked};
         $final->{ $h->{id} }{sent}  = $h->{sent};
+    }
+    my @acts = map { $json->decode($_) } lines("$dir/acts");
+    for my $a (@acts) {
+        my @on = defined $a->{id} ? $final->{ $a->{id} } // () : grep { $_->{client} == $a->{client} } values %$final;
+        push @{ $_->{acts} }, $a for @on;
     }
     my @strangers;
     for my $id (keys %$runs) {
@@ -88,7 +94,7 @@ sub load {
         else                 { push @strangers, $id }
     }
     my %lists = map { /^(\d+) (.*)$/ ? ($2, $1) : () } lines("$dir/lists");
-    return { tasks => [map { $final->{$_} } sort keys %$final], history => \@history, strangers => \@strangers,
+    return { tasks => [map { $final->{$_} } sort keys %$final], history => \@history, acts => \@acts, strangers => \@strangers,
         faults => read_faults($dir), lists => \%lists, crashes => [lines("$dir/crashes")] };
 }
 

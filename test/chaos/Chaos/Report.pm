@@ -54,6 +54,9 @@ sub show {
     my $list = sub { my (%h) = @_; join ', ', map { "$h{$_} $_" } sort keys %h };
     printf "%-18s %6d  %s\n", 'submissions', scalar @{ $record->{history} }, $list->(%outcome);
     printf "%-18s %6d  %s\n", 'tasks', scalar @tasks, $list->(%status);
+    my %act;
+    $act{"$_->{action} $_->{outcome}"}++ for @{ $record->{acts} };
+    printf "%-18s %6d  %s\n", 'acts', scalar @{ $record->{acts} }, $list->(%act);
     printf "%-18s %6d  %s\n", 'runs', $runs // 0, $list->(%event);
     return;
 }

@@ -130,6 +130,14 @@ interrupt(struct task *t)
 }
 
 static inline void
+cancel(struct task *t)
+{
+	in_start = true;
+	handlers_cancel(the_handlers, &t->run);
+	in_start = false;
+}
+
+static inline void
 finish(struct task *t)
 {
 	buf_fini(&t->result);

@@ -272,6 +272,40 @@ the_smaller_time_out_holds(void **state)
 	    "timed out after 0.2 s: killed by SIGTERM (max RSS ");
 }
 
+/* Whatever else stops it: that its owner does not want it any more counts. */
+static void
+cancelled_runs_end_as_such(void **state)
+{
+	struct task t[5];
+	size_t i;
+
+	(void)state;
+	add(HANDLER_EXEC, "x", SH("trap '' TERM; sleep 60"))->concurrency = 1;
+	the_conf.handlers->grace_ms = 100;
+	add(HANDLER_EXEC, "late", SH("trap '' TERM; sleep 60; sleep 60"))
+	    ->timeout_ms = 50;
+	the_conf.handlers->grace_ms = 100;
+	open_handlers();
+	begin(&t[3], "late", "1");
+	UNTIL(t[3].run.state == RUN_STOPPING);
+	/* The loop does not turn before all are cancelled. */
+	begin(&t[0], "x", "1");
+	begin(&t[1], "x", "1");
+	begin(&t[2], "sleep", "{\"ms\": 100000}");
+	begin(&t[4], "sleep", "{\"ms\": 100000}");
+	interrupt(&t[0]);
+	for (i = 0; i < 4; i++)
+		cancel(&t[i]);
+	cancel(&t[0]); /* again */
+	ends(&t[1], VERDICT_CANCELLED, "cancelled");
+	ends(&t[2], VERDICT_CANCELLED, "cancelled");
+	ends_like(&t[0], VERDICT_CANCELLED, "cancelled: killed by SIG");
+	ends_like(&t[3], VERDICT_CANCELLED, "cancelled: killed by SIG");
+	interrupt(&t[4]);
+	ends(&t[4], VERDICT_INTERRUPTED, "interrupted");
+	assert_int_equal(handlers_processes(the_handlers), 0);
+}
+
 /* ---- closing ---- */
 static void
 closing_gives_up_what_is_left(void **state)
@@ -329,6 +363,7 @@ main(void)
 		TEST(six_run_two_at_a_time_in_order),
 		TEST(waiting_runs_are_withdrawn_or_interrupted),
 		TEST(the_smaller_time_out_holds),
+		TEST(cancelled_runs_end_as_such),
 		TEST(closing_gives_up_what_is_left),
 		TEST(nothing_to_close),
 	};
