@@ -105,6 +105,7 @@ struct http_req {
 	const char *param[ROUTE_MAX_PARAMS]; /* decoded */
 	int64_t started_us;
 	struct buf head; /* of the answer, see http_add_header */
+	const char *more; /* members of a problem; NULL: none */
 	bool is_head;
 	bool closes;
 	unsigned nnotes;

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "draft.h"
 #include "input.h"
+#include "task/keyed.h"
 
 #define A_NAME "a string of 1 to 64 of A-Z a-z 0-9 _ . -"
 
@@ -105,6 +106,16 @@ take_timeout(void *to, const struct jsn_value *v, struct arena *a)
 	return true;
 }
 
+static bool
+take_unique_key(void *to, const struct jsn_value *v, struct arena *a)
+{
+	struct draft *d = to;
+	const char **key = &d->task->unique_key;
+
+	return input_str(v, 1, UNIQUE_KEY_SIZE - 1, a, key) &&
+	    unique_key_ok(*key);
+}
+
 static const struct input_member members[] = {
 	{ .name = "type",
 	    .allowed = A_NAME,
@@ -128,6 +139,9 @@ static const struct input_member members[] = {
 	{ .name = "timeout_seconds",
 	    .allowed = "an integer from 1 to 86400",
 	    .take = take_timeout },
+	{ .name = "unique_key",
+	    .allowed = "a string of 1 to 200 characters",
+	    .take = take_unique_key },
 };
 
 enum err

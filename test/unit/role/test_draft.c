@@ -186,7 +186,7 @@ struct refusal {
 #define A_DELAY "a number from 0 to 315360000"
 #define KNOWN                                                           \
 	"type, payload, priority, queue, scheduled_at, delay_seconds, " \
-	"max_attempts, timeout_seconds"
+	"max_attempts, timeout_seconds, unique_key"
 
 static const struct refusal refusals[] = {
 	{ "{}", "/type", "type is missing; allowed is " A_NAME },
