@@ -55,7 +55,7 @@ DECLARE
 	made	int8;
 BEGIN
 	WITH w AS (
-		SELECT DISTINCT ON (user_id, key) id, user_id, key
+		SELECT DISTINCT ON (user_id, key COLLATE "C") id, user_id, key
 		FROM unnest($1, $2, $3) WITH ORDINALITY AS w(id, user_id, key, ord)
 		WHERE key IS NOT NULL ORDER BY user_id, key COLLATE "C", ord
 	), k AS (
@@ -70,7 +70,7 @@ BEGIN
 	END IF;
 	UPDATE taskflow.task_unique x SET task_id = w.id
 	FROM (
-		SELECT DISTINCT ON (user_id, key) id, user_id, key
+		SELECT DISTINCT ON (user_id, key COLLATE "C") id, user_id, key
 		FROM unnest($1, $2, $3) WITH ORDINALITY AS w(id, user_id, key, ord)
 		WHERE key IS NOT NULL ORDER BY user_id, key COLLATE "C", ord
 	) w

@@ -43,7 +43,7 @@ tear_down(void **state)
 static enum err
 parse(const char *body)
 {
-	fault = (struct fault){ "", "" };
+	fault = (struct fault){ "", "", "" };
 	return draft_parse(
 	    span_of(body), &conf, NOW_US, &arena, &draft, &fault);
 }
