@@ -79,6 +79,7 @@ take_over(struct manager *m)
 	signal_raise(&m->schedule.wake);
 	signal_raise(&m->scan.wake);
 	signal_raise(&m->upkeep.wake);
+	signal_raise(&m->forget.wake);
 }
 
 static enum flow_next
