@@ -108,11 +108,19 @@ $(B)/test/%.o: ALL_CFLAGS += -Itest -Itest/support
 -include $(UNIT:=.d) $(INT:=.d) $(SUPPORT:.o=.d)
 .SECONDARY:
 
+# Inputs that fuzzing has found, or that show what a target is about.
+REPLAY := $(patsubst test/fuzz/corpus/%,$(B)/test/fuzz/replay_%,$(wildcard test/fuzz/corpus/*))
+$(B)/test/fuzz/replay_%.o: test/fuzz/fuzz_%.c test/fuzz/replay.h | $(GEN)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -DREPLAY='"test/fuzz/corpus/$*"' -c -o $@ $<
+$(B)/test/fuzz/replay_%: $(B)/test/fuzz/replay_%.o $(OBJ)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 check:					## install what tests need, build, run all tests
 	$(Q)deploy/local/packages check
 	$(Q)$(MAKE) check-all
-check-all: $(B)/taskflowd $(UNIT) $(INT)
-	$(Q)TASKFLOW_BIN=$(B)/taskflowd test/run $(UNIT) -- $(INT)
+check-all: $(B)/taskflowd $(UNIT) $(REPLAY) $(INT)
+	$(Q)TASKFLOW_BIN=$(B)/taskflowd test/run $(UNIT) $(REPLAY) -- $(INT)
 # The daemon kills itself at each step of each write path, one after the other.
 check-crash: $(B)/test/crash/test_crash	## crash points, in a build of their own
 	$(Q)$(MAKE) --no-print-directory -s CRASH=1 build/crash-plain/taskflowd
@@ -138,8 +146,8 @@ budget:					## instructions of the hot paths against their budgets
 	$(Q)deploy/local/packages budget
 	$(Q)$(MAKE) --no-print-directory -s $(B)/taskflowd $(B)/test/bench/load
 	$(Q)TASKFLOW_BIN=$(B)/taskflowd LOAD_GEN=$(abspath $(B)/test/bench/load) test/budget/run
-check-unit: $(UNIT)			## the tests that need no server
-	$(Q)test/run $(UNIT)
+check-unit: $(UNIT) $(REPLAY)		## the tests that need no server
+	$(Q)test/run $(UNIT) $(REPLAY)
 check-integration: $(B)/taskflowd $(INT)	## the real daemon on real servers
 	$(Q)TASKFLOW_BIN=$(B)/taskflowd test/run -- $(INT)
 
