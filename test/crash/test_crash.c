@@ -29,38 +29,43 @@ struct point {
 
 static const struct point points[] = {
 	{ "api-1", "submit",
-	    "insert_task insert_task+ note_accepted announce end" },
+	    "insert_task insert_task+ note_accepted announce end", false },
 	{ "api-1", "batch",
-	    "insert_range insert_range+ note_range announce end" },
+	    "insert_range insert_range+ note_range announce end", false },
 	{ "api-1", "submit",
 	    "insert_task insert_task+ note_accepted announce end", true },
 	{ "api-1", "batch",
 	    "insert_range insert_range+ note_range announce end", true },
-	{ "worker-1", "fetch", "stand_at_list+ take_over" },
+	{ "worker-1", "fetch", "stand_at_list+ take_over", false },
 	{ "worker-1", "claim",
 	    "send_beat+ top_up+ took claim_taken claim_taken+ start_claimed "
-	    "drop_strangers next_turn" },
+	    "drop_strangers next_turn",
+	    false },
 	{ "worker-1", "settle",
 	    "write_batch write_batch+ check_batch leave_lists leave_lists+ "
-	    "left_lists tell_others begin_again" },
+	    "left_lists tell_others begin_again",
+	    false },
 	{ "worker-1", "leave",
 	    "look_into_list look_into_list+ other_list say_goodbye "
-	    "say_goodbye+ note_goodbye" },
-	{ "worker-1", "resync", "ask_epoch+ put_back+ adopt" },
+	    "say_goodbye+ note_goodbye",
+	    false },
+	{ "worker-1", "resync", "ask_epoch+ put_back+ adopt", false },
 	{ "manager-1", "schedule",
-	    "ask_due+ promote promote+ pick_server push push+ pushed" },
+	    "ask_due+ promote promote+ pick_server push push+ pushed", false },
 	{ "manager-1", "elect",
-	    "ask_lease+ ask_term write_term+ tell_term+ pause_between" },
+	    "ask_lease+ ask_term write_term+ tell_term+ pause_between", false },
 	{ "manager-1", "reconcile",
 	    "ask_epoch+ plan walk_on+ sort_rows look_further sweep_lists "
-	    "end_pass" },
-	{ "manager-1", "upkeep", "make_ahead+ drop_old+ note_dropped" },
-	{ "manager-1", "forget",
-	    "sweep_idempotency+ sweep_unique+ note_place" },
+	    "end_pass",
+	    false },
+	{ "manager-1", "upkeep", "make_ahead+ drop_old+ note_dropped", false },
+	{ "manager-1", "forget", "sweep_idempotency+ sweep_unique+ note_place",
+	    false },
 	{ "manager-1", "scan",
 	    "list_workers+ pronounce pronounce+ pronounced ask_lengths "
 	    "look_into_list recover_tasks recover_tasks+ sort_tasks "
-	    "give_back give_back+ forget_rest forget_rest+ next_list" },
+	    "give_back give_back+ forget_rest forget_rest+ next_list",
+	    false },
 };
 
 /* Of all kinds: both priorities, later ones, failing ones. Some may be refused
