@@ -1,6 +1,6 @@
-/* Cursors of GET /tasks and Idempotency-Keys: only what we have made is a cursor,
- * and what is a key is within its bounds. The first byte of the input says how
- * the rest is used. */
+/* Cursors of GET /tasks and Idempotency-Keys: only what we have made is a
+ * cursor, and what is a key is within its bounds. The first byte of the input
+ * says how the rest is used. */
 #include <stdint.h>
 #include <stdlib.h>
 

@@ -90,10 +90,10 @@ read_pages(const char *query, char *all)
 			*next != '\0' ? "&cursor=" : "", next),
 		    next, &count);
 		assert_true(count == 10 || *next == '\0');
-		assert_true((http_header(&me, "Link") != NULL &&
-				strstr(http_header(&me, "Link"),
-				    "rel=\"next\"") != NULL) ==
-		    (*next != '\0'));
+		assert_true(
+		    (http_header(&me, "Link") != NULL &&
+			strstr(http_header(&me, "Link"), "rel=\"next\"") !=
+			    NULL) == (*next != '\0'));
 		strcat(all, ids);
 		free(ids);
 		pages++;

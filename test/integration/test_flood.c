@@ -1,6 +1,6 @@
-/* The way to PostgreSQL stands still, and requests keep coming: each gets 503 and when to
- * come again, at once if too much waits already; and the process does not grow
- * with them. */
+/* The way to PostgreSQL stands still, and requests keep coming: each gets 503
+ * and when to come again, at once if too much waits already; and the process
+ * does not grow with them. */
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>

@@ -1,82 +1,7 @@
 /* Submits with keys, by way of two API processes: a unique_key has one live
  * task at most, and an Idempotency-Key makes a request that is sent again do
  * nothing new. */
-#include <libpq-fe.h>
-#include <pthread.h>
-
-#include "batch_fixture.h"
-
-static struct http other_api; /* the same user at the other process */
-
-static void
-begin(void)
-{
-	tables_clear();
-	sql("TRUNCATE taskflow.task_unique, taskflow.idempotency_keys");
-	http_fini(&other_api);
-	http_init(&other_api, part_port("api-2"));
-	other_api.token = strdup(me.token);
-}
-
-static const char *
-with_key(const char *key)
-{
-	return text(JSON_TYPE "Idempotency-Key: %s\r\n", key);
-}
-
-static int
-post(struct http *h, const char *headers, const char *body)
-{
-	return http_call(h, "POST", "/tasks", headers, body);
-}
-
-/* Of the last answer, a 201. */
-static const char *
-id_in(struct http *h)
-{
-	const cJSON *id = cJSON_GetObjectItem(http_json(h), "id");
-
-	if (id == NULL)
-		fail_msg("no id: %d %.300s", h->status, h->body);
-	return text("%s", id->valuestring);
-}
-
-static void
-must(struct http *h, int status, const char *type)
-{
-	const cJSON *got;
-
-	if (h->status != status)
-		fail_msg("%d, not %d: %.400s", h->status, status, h->body);
-	if (type == NULL)
-		return;
-	got = cJSON_GetObjectItem(http_json(h), "type");
-	assert_non_null(got);
-	assert_string_equal(
-	    got->valuestring, text("urn:taskflow:problem:%s", type));
-}
-
-/* It was refused for its unique_key, by this task in this state. */
-static void
-held_by(struct http *h, const char *id, const char *status)
-{
-	must(h, 409, "unique-key");
-	assert_string_equal(
-	    cJSON_GetObjectItem(http_json(h), "task_id")->valuestring, id);
-	assert_string_equal(
-	    cJSON_GetObjectItem(http_json(h), "task_status")->valuestring,
-	    status);
-}
-
-static void
-make_due(const char *id)
-{
-	sql("UPDATE taskflow.tasks SET due_at = now() WHERE id = '%s'", id);
-	redis_int(HIGH, "PUBLISH taskflow:signal:due x");
-}
-
-#define UNIQUE(key) \
-	"{\"type\":\"ledger\",\"payload\":\"a\",\"unique_key\":\"" key "\"}"
+#include "keyed_fixture.h"
 
 /* ---- unique_key ---- */
 static void
@@ -149,36 +74,6 @@ a_key_is_held_until_the_end(void **state)
 	ledger_accept(id_in(&other_api));
 	assert_true(task_is(failing, "FAILED"));
 	all_ended();
-}
-
-struct racer {
-	pthread_t thread;
-	struct http h;
-	const char *body, *headers;
-	int status;
-	char id[ID_SIZE], holder[ID_SIZE];
-	bool replayed;
-};
-
-static void
-copy_member(struct http *h, const char *name, char ret[ID_SIZE])
-{
-	const cJSON *v = cJSON_GetObjectItem(http_json(h), name);
-
-	snprintf(ret, ID_SIZE, "%s", cJSON_IsString(v) ? v->valuestring : "");
-}
-
-static void *
-race(void *arg)
-{
-	struct racer *r = arg;
-
-	r->status = http_call(&r->h, "POST", "/tasks", r->headers, r->body);
-	copy_member(&r->h, "id", r->id);
-	copy_member(&r->h, "task_id", r->holder);
-	r->replayed = r->h.len > 0 &&
-	    strstr(r->h.bytes, "Idempotent-Replayed: true") != NULL;
-	return NULL;
 }
 
 #define RACERS 8
@@ -298,8 +193,6 @@ keys_in_a_batch_are_each_for_itself(void **state)
 }
 
 /* ---- Idempotency-Key ---- */
-#define PLAIN "{\"type\":\"noop\",\"payload\":[1.50, \"\\u00e9\"]}"
-
 static void
 the_same_request_gets_the_same_answer(void **state)
 {
@@ -426,12 +319,6 @@ of_many_at_once_one_runs(void **state)
 	assert_int_equal(sql_int("SELECT count(*) FROM taskflow.tasks"), 30);
 }
 
-static int
-post_batch(struct http *h, const char *key, const char *body)
-{
-	return http_call(h, "POST", "/tasks/batch", with_key(key), body);
-}
-
 static void
 a_batch_is_repeated_whole(void **state)
 {
@@ -478,224 +365,6 @@ a_batch_is_repeated_whole(void **state)
 	    sql_int("SELECT count(*) FROM taskflow.idempotency_keys"), 2);
 }
 
-/* ---- what dies, and what stands in the way ---- */
-
-/* A client that does not wait for the answer, or whose process dies, asks the
- * other one with the same key: whatever it was, there is one task. */
-static void
-an_answer_that_was_lost_is_asked_for_again(void **state)
-{
-	char key[32], body[80];
-	struct http h;
-	int i, lost = 0;
-
-	(void)state;
-	begin();
-	for (i = 0; i < 24; i++) {
-		snprintf(key, sizeof(key), "lost-%d", i);
-		snprintf(body, sizeof(body),
-		    "{\"type\":\"noop\",\"payload\":%d}", i);
-		http_init(&h, i % 2 ? other_api.port : me.port);
-		h.token = strdup(me.token);
-		h.timeout_ms = 1 + i % 5;
-		lost += post(&h, with_key(key), body) != 201;
-		http_fini(&h);
-		if (i == 11)
-			part_kill("api-2");
-		UNTIL(post(&me, with_key(key), body) == 201);
-		ledger_accept(id_in(&me));
-		if (i == 11)
-			part_start("api-2");
-	}
-	assert_true(lost > 0);
-	part_kill("redis-low");
-	assert_int_equal(post(&me, with_key("r"), PLAIN), 201);
-	ledger_accept(id_in(&me));
-	assert_int_equal(post(&other_api, with_key("r"), PLAIN), 201);
-	assert_string_equal(id_in(&other_api), id_in(&me));
-	part_start("redis-low");
-	all_ended();
-	assert_int_equal(sql_int("SELECT count(*) FROM taskflow.tasks"), 25);
-}
-
-static PGconn *
-open_transaction(const char *statement)
-{
-	PGconn *c = PQconnectdb(stack_env("TASKFLOW_PG_DIRECT_URL"));
-
-	PQclear(PQexec(c, "BEGIN"));
-	PQclear(PQexec(c, statement));
-	if (PQtransactionStatus(c) != PQTRANS_INTRANS)
-		fail_msg("%s", PQerrorMessage(c));
-	return c;
-}
-
-/* Somebody's transaction has the key and does not end. Others are not in its
- * way. */
-static void
-a_key_that_is_being_worked_on_is_refused(void **state)
-{
-	PGconn *c;
-
-	(void)state;
-	begin();
-	post(&me, with_key("k"), PLAIN);
-	ledger_accept(id_in(&me));
-	c = open_transaction(
-	    "INSERT INTO taskflow.idempotency_keys SELECT user_id, request, "
-	    "created_at, expires_at, 'busy', fingerprint, traceparent, "
-	    "task_ids, statuses, max_attempts, scheduled_at FROM "
-	    "taskflow.idempotency_keys");
-	for (int i = 0; i < 3; i++) {
-		post(&other_api, with_key("busy"), PLAIN);
-		must(&other_api, 409, "idempotency-running");
-		assert_non_null(http_header(&other_api, "Retry-After"));
-	}
-	assert_int_equal(
-	    post_batch(&me, "busy", "{\"tasks\":[" PLAIN "]}"), 409);
-	PQclear(PQexec(c, "ROLLBACK"));
-	PQfinish(c);
-	post(&other_api, with_key("busy"), PLAIN);
-	must(&other_api, 201, NULL);
-	ledger_accept(id_in(&other_api));
-	all_ended();
-	assert_int_equal(sql_int("SELECT count(*) FROM taskflow.tasks"), 2);
-}
-
-#define CROWD 100
-static struct racer crowd[CROWD];
-
-/* A hundred requests at once: how many got that status? */
-static int
-run_crowd(int status)
-{
-	static char bodies[CROWD][96], headers[CROWD][96];
-	int i, n = 0;
-
-	for (i = 0; i < CROWD; i++) {
-		http_init(&crowd[i].h, me.port);
-		crowd[i].h.token = strdup(me.token);
-		crowd[i].h.timeout_ms = 60 * 1000;
-		snprintf(bodies[i], sizeof(bodies[i]),
-		    "{\"type\":\"noop\",\"payload\":%d}", i);
-		snprintf(headers[i], sizeof(headers[i]),
-		    JSON_TYPE "Idempotency-Key: crowd-%d\r\n", i);
-		crowd[i].body = bodies[i];
-		crowd[i].headers =
-		    crowd[i].headers == NULL ? JSON_TYPE : headers[i];
-		assert_int_equal(
-		    pthread_create(&crowd[i].thread, NULL, race, &crowd[i]), 0);
-	}
-	for (i = 0; i < CROWD; i++) {
-		pthread_join(crowd[i].thread, NULL);
-		n += crowd[i].status == status;
-		if (crowd[i].status == 201)
-			ledger_accept(crowd[i].id);
-		http_fini(&crowd[i].h);
-	}
-	return n;
-}
-
-/* Without keys, and with them. */
-static void
-one_that_is_bad_fails_alone(void **state)
-{
-	int i, keyed;
-
-	(void)state;
-	begin();
-	sql("ALTER TABLE taskflow.tasks ADD CONSTRAINT no_curse CHECK "
-	    "(payload::text <> '63') NOT VALID");
-	for (keyed = 0; keyed < 2; keyed++) {
-		for (i = 0; i < CROWD; i++)
-			crowd[i].headers = keyed ? "" : NULL;
-		assert_int_equal(run_crowd(201), CROWD - 1);
-		assert_int_equal(crowd[63].status, 422);
-	}
-	sql("ALTER TABLE taskflow.tasks DROP CONSTRAINT no_curse");
-	all_ended();
-	assert_int_equal(
-	    sql_int("SELECT count(*) FROM taskflow.tasks"), 2 * (CROWD - 1));
-}
-
-static void
-one_that_is_blocked_is_refused_alone(void **state)
-{
-	PGconn *c;
-
-	(void)state;
-	begin();
-	post(&me, with_key("k"), PLAIN);
-	ledger_accept(id_in(&me));
-	c = open_transaction(
-	    "INSERT INTO taskflow.idempotency_keys SELECT user_id, request, "
-	    "created_at, expires_at, 'crowd-17', fingerprint, traceparent, "
-	    "task_ids, statuses, max_attempts, scheduled_at FROM "
-	    "taskflow.idempotency_keys");
-	for (int i = 0; i < CROWD; i++)
-		crowd[i].headers = "";
-	assert_int_equal(run_crowd(201), CROWD - 1);
-	assert_int_equal(crowd[17].status, 409);
-	PQfinish(c);
-	all_ended();
-}
-
-/* ---- what is over ---- */
-static void
-what_is_over_is_swept(void **state)
-{
-	const char *live;
-
-	(void)state;
-	begin();
-	post(&me, with_key("k"), UNIQUE("done"));
-	ledger_accept(id_in(&me));
-	task_wait(id_in(&me));
-	hold("a", 1);
-	post(&me, with_key("k2"), UNIQUE("live"));
-	live = ledger_accept(id_in(&me));
-	sql("UPDATE taskflow.idempotency_keys SET expires_at = now() "
-	    "WHERE key = 'k'");
-	/* It is done after an election, and by the clock. */
-	part_stop("manager-1");
-	part_start("manager-1");
-	UNTIL(sql_int("SELECT count(*) FROM taskflow.task_unique") == 1 &&
-	    sql_int("SELECT count(*) FROM taskflow.idempotency_keys") == 1);
-	assert_string_equal(
-	    sql("SELECT task_id FROM taskflow.task_unique"), live);
-	post(&me, JSON_TYPE, UNIQUE("live"));
-	must(&me, 409, "unique-key");
-	release("a", 1);
-	all_ended();
-}
-
-/* For what makes a final task live again. */
-static void
-a_task_that_lives_again_needs_its_key(void **state)
-{
-	const char *old, *new;
-
-	(void)state;
-	begin();
-	post(&me, JSON_TYPE, UNIQUE("k"));
-	old = ledger_accept(id_in(&me));
-	task_wait(old);
-	post(&me, JSON_TYPE,
-	    "{\"type\":\"noop\",\"delay_seconds\":1000,\"unique_key\":\"k\"}");
-	new = ledger_accept(id_in(&me));
-#define TAKE                                                 \
-	"SELECT holder FROM taskflow.tasks t, LATERAL "      \
-	"taskflow.take_unique(ARRAY[t.id], ARRAY[user_id], " \
-	"ARRAY[unique_key]) WHERE t.id = '%s'"
-	assert_string_equal(sql(TAKE, old), new);
-	make_due(new);
-	task_wait(new);
-	assert_string_equal(sql(TAKE, old), "");
-	assert_string_equal(
-	    sql("SELECT task_id FROM taskflow.task_unique"), old);
-	all_ended();
-}
-
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_key_has_one_live_task),
 	cmocka_unit_test(a_key_is_held_until_the_end),
@@ -706,12 +375,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(bad_keys_are_refused),
 	cmocka_unit_test(of_many_at_once_one_runs),
 	cmocka_unit_test(a_batch_is_repeated_whole),
-	cmocka_unit_test(an_answer_that_was_lost_is_asked_for_again),
-	cmocka_unit_test(a_key_that_is_being_worked_on_is_refused),
-	cmocka_unit_test(one_that_is_bad_fails_alone),
-	cmocka_unit_test(one_that_is_blocked_is_refused_alone),
-	cmocka_unit_test(what_is_over_is_swept),
-	cmocka_unit_test(a_task_that_lives_again_needs_its_key),
 };
 
 int

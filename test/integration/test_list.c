@@ -1,5 +1,5 @@
-/* GET /tasks: filters, and pages both ways. There is no worker, so tasks stay as
- * they are made here. */
+/* GET /tasks: filters, and pages both ways. There is no worker, so tasks stay
+ * as they are made here. */
 #include "support/ledger.h"
 #include "support/stack.h"
 #include "support/store.h"
@@ -138,11 +138,12 @@ walk_up(const char *query)
 static void
 make_tasks(int n, const char *step, const char *start, const char *values)
 {
-	sql("INSERT INTO taskflow.tasks (user_id, id, created_at, status, type, "
-	    "priority, queue, unique_key, max_attempts, timeout_ms, payload) "
+	sql("INSERT INTO taskflow.tasks (user_id, id, created_at, status, "
+	    "type, priority, queue, unique_key, max_attempts, timeout_ms, "
+	    "payload) "
 	    "SELECT (SELECT id FROM taskflow.users WHERE username = 'me'), "
-	    "taskflow.id_floor(t), t, %s, 3, 0, 'null' FROM (SELECT n, %s + n * "
-	    "interval '%s' AS t FROM generate_series(1, %d) n) x",
+	    "taskflow.id_floor(t), t, %s, 3, 0, 'null' FROM (SELECT n, %s "
+	    "+ n * interval '%s' AS t FROM generate_series(1, %d) n) x",
 	    values, start, step, n);
 }
 

@@ -51,7 +51,7 @@ keyed_parse(
 	*ret = *header == '"' ? read_quoted(header, a) : read_bare(header, a);
 	if (*ret == NULL)
 		return fault_set(fault, ERR_INVALID, "",
-		    "the header Idempotency-Key is not as it must be; " ALLOWED);
+		    "the header Idempotency-Key is no such string; " ALLOWED);
 	n = strlen(*ret);
 	if (n < 1 || n > IDEMPOTENCY_KEY_MAX)
 		return fault_set(fault, ERR_INVALID, "",
