@@ -82,8 +82,9 @@ sub is_held { my ($asked, $status) = @_; return defined $asked->{unique_key} && 
 sub post {
     my ($http, $client, $path, $body, $key) = @_;
     my @headers = defined $key ? (qq(Idempotency-Key: "$key")) : ();
+    my $tries = defined $key ? REPEATS : 1;
     my ($status, $answer);
-    for my $try (1 .. defined $key ? REPEATS : 1) {
+    for my $try (1 .. $tries) {
         sleep 0.2 if $try > 1;
         my ($now, $text) = $http->call(POST => $path, token => $client->{token}, body => $body, headers => \@headers);
         # What was not sent, or not done, says nothing of the tries before it.
