@@ -64,14 +64,18 @@ keyed_parse(
 static void
 take_fingerprint(const char *what, struct span body, char ret[FINGERPRINT_SIZE])
 {
+	static const char hex[] = "0123456789abcdef";
 	uint8_t text[64 + 32], sum[32];
 	size_t n = strlen(what);
 
 	memcpy(text, what, n);
 	crypt_sha256(body.p, body.len, text + n);
 	crypt_sha256(text, n + 32, sum);
-	for (size_t i = 0; i < sizeof(sum); i++)
-		snprintf(ret + 2 * i, 3, "%02x", sum[i]);
+	for (size_t i = 0; i < sizeof(sum); i++) {
+		*ret++ = hex[sum[i] >> 4];
+		*ret++ = hex[sum[i] & 15];
+	}
+	*ret = '\0';
 }
 
 enum err
