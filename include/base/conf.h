@@ -82,6 +82,7 @@ struct conf {
 	int64_t	default_max_attempts, default_timeout_ms;
 	int64_t	retry_base_ms, retry_max_ms;
 	int64_t	retention_ms;
+	int64_t	idempotency_ttl_ms;
 
 	/* manager */
 	int64_t	leader_ttl_ms, leader_renew_ms;

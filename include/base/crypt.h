@@ -11,6 +11,9 @@
 void crypt_random(void *ret, size_t len);
 uint64_t crypt_random_u64(void);
 void crypt_sha256(const void *, size_t len, uint8_t ret[32]);
+/* HMAC-SHA-256 (RFC 2104). */
+void crypt_hmac_sha256(const void *key, size_t key_len, const void *,
+    size_t len, uint8_t ret[32]);
 /* Lower-case hexadecimal SHA-1, as Redis names its scripts. */
 void crypt_sha1_hex(const void *, size_t len, char ret[41]);
 /* Constant-time comparison. */

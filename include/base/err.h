@@ -16,6 +16,9 @@ enum err {
 	ERR_NOT_FOUND,
 	ERR_METHOD,		/* the path exists, the method does not */
 	ERR_CONFLICT,		/* the state of the thing forbids it */
+	ERR_KEY_HELD,		/* a live task has this unique_key */
+	ERR_KEY_RUNNING,	/* a request with this Idempotency-Key runs */
+	ERR_KEY_REUSED,		/* it was that of another request */
 	ERR_LENGTH_REQUIRED,	/* a body whose length is not declared */
 	ERR_TOO_LARGE,		/* over a limit of size */
 	ERR_MEDIA_TYPE,		/* the body is not of a type we read */
@@ -41,6 +44,7 @@ bool err_is_retryable(enum err);
 struct fault {
 	char pointer[128];	/* JSON Pointer (RFC 6901), "" for the whole */
 	char detail[320];	/* what was given, what is allowed */
+	char more[128];		/* members of the problem, `"a":1`; or "" */
 };
 
 /* Fill a fault (printf style) and return err, for `return fault_set(...)`. */

@@ -43,7 +43,7 @@ struct task_attempt {
 struct pg_call *tasks_wished(struct pg *, const struct task_attempt *, size_t n);
 
 /* A user's FAILED or CANCELLED tasks; what is 0 or NULL does not matter. */
-struct task_filter {
+struct retry_filter {
 	enum task_status status;
 	const char	*type, *queue;
 	bool		 has_priority;
@@ -56,7 +56,7 @@ struct task_filter {
  * `limit`. Rows as of tasks_scan: false is the last one, which has the id up to
  * which it looked (no row: there was nothing). */
 struct pg_call *tasks_find_failed(struct pg *, const struct id *user,
-    const struct task_filter *, int64_t look, int64_t limit);
+    const struct retry_filter *, int64_t look, int64_t limit);
 bool tasks_found(const struct pg_call *, int row, struct id *ret, int64_t *ret_looked);
 
 /* type, queue, worker, error, status, priority, attempt and times of a row, and

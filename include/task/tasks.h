@@ -20,6 +20,7 @@ struct task_draft {
 	const char	  *traceparent;		/* NULL: none */
 	const char	  *request_id;		/* the client's; NULL: none */
 	struct span	   payload;		/* JSON, checked */
+	const char	  *unique_key;		/* NULL: none; see keyed.h */
 };
 struct task_accepted {
 	enum task_status status;	/* PENDING or QUEUED */
@@ -81,13 +82,29 @@ struct task_row {
 	int64_t		   created_us, scheduled_us, due_us, queued_us;
 	int64_t		   started_us, finished_us;	/* 0: not yet */
 	/* borrowed from the call; p NULL: none */
-	struct span	   type, queue, error, traceparent, payload, result;
+	struct span	   type, queue, error, traceparent, unique_key;
+	struct span	   payload, result;
 };
 /* The task, if it is this user's. */
 struct pg_call *tasks_get(struct pg *, const struct id *, const struct id *user);
-/* Newest first; status 0: any; below NULL: from the newest on. */
-struct pg_call *tasks_list(struct pg *, const struct id *user,
-    enum task_status, const struct id *below, int64_t limit);
+/* Which tasks of a user: those of which all holds that is not 0 or NULL. */
+struct task_filter {
+	struct id   user;
+	unsigned    statuses;		/* 1 << status, of each */
+	const char *type, *queue, *unique_key;
+	bool	    has_priority;
+	enum task_priority priority;
+	int64_t	    after_us, before_us;	/* made: from, to below */
+	struct id   above, below;	/* ids between these; below 0: no end */
+};
+/* At most `limit` of them, from the newest down, or from the oldest up. No more
+ * than TASKS_LOOK tasks are looked at: if that was not enough, and there are
+ * more, the last row is none, and tasks_list_end has the last id that was
+ * looked at. */
+#define TASKS_LOOK	10000
+struct pg_call *tasks_list(struct pg *, const struct task_filter *, bool up,
+    int64_t limit);
+bool tasks_list_end(const struct pg_call *, struct id *ret);
 void tasks_row(const struct pg_call *, int row, bool with_bodies,
     struct task_row *ret);
 

@@ -53,14 +53,31 @@ $$;
 -- their ids are old, and if an API pushed them and died before it, only a full
 -- pass would find them. Sent again it finds its own event. A row for each task
 -- that there is: its status after it, whether we retried it, and in how many
--- milliseconds it is due.
+-- milliseconds it is due. One whose unique_key another live task has stays as
+-- it is.
 -- $1 id, $2 user, $3 who asks, no two alike, $4 the request; $5, $6 least and greatest id
 CREATE FUNCTION taskflow.retry_tasks(uuid[], uuid[], text[], text[], uuid, uuid)
 RETURNS TABLE (ord int8, status int2, retried bool, due_in_ms int8)
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan
 	SET enable_nestloop = off SET enable_seqscan = off AS $$
 #variable_conflict use_column
+DECLARE
+	ids	uuid[];		-- those of the tasks that have a unique_key
+	users	uuid[];
+	keys	text[];
+	held	uuid[];		-- of these: another live task has it
 BEGIN
+	SELECT array_agg(t.id), array_agg(t.user_id), array_agg(t.unique_key)
+	INTO ids, users, keys
+	FROM unnest($1, $2) AS u(id, user_id)
+	JOIN taskflow.tasks t ON t.id = u.id AND t.id = ANY ($1) AND t.id BETWEEN $5 AND $6
+		AND t.user_id = u.user_id
+	WHERE t.unique_key IS NOT NULL AND t.status IN (6, 7);
+	IF ids IS NOT NULL THEN
+		SELECT array_agg(h.id) INTO held
+		FROM taskflow.take_unique(ids, users, keys) h;
+	END IF;
+	held := coalesce(held, '{}');
 	RETURN QUERY
 	WITH o AS (
 		SELECT u.ord, u.who, u.request_id, t.id, t.status
@@ -77,7 +94,7 @@ BEGIN
 			finished_at = NULL, cancel_requested_at = NULL, result = NULL
 		FROM o
 		WHERE t.id = o.id AND t.id = ANY ($1) AND t.id BETWEEN $5 AND $6
-		AND o.status IN (6, 7)
+		AND o.status IN (6, 7) AND o.id <> ALL (held)
 		RETURNING o.ord, t.id, t.attempt, t.status, t.due_at, o.who, o.request_id
 	), e AS (
 		INSERT INTO taskflow.task_events (task_id, attempt, kind, status, message, request_id)

@@ -191,6 +191,10 @@ const struct conf_option conf_options[] = {
 { .name = "retention", .type = CONF_TIME, .offset = AT(retention_ms),
   .def = "30d", .min = D, .max = 3650 * D, .roles = MANAGER,
   .text = "How long tasks and their events are kept." },
+{ .name = "idempotency_ttl", .type = CONF_TIME,
+  .offset = AT(idempotency_ttl_ms), .def = "1d", .min = S, .max = 30 * D,
+  .roles = API,
+  .text = "How long a request with an Idempotency-Key is known again." },
 
 { .group = "Manager",
   .name = "leader_ttl", .type = CONF_TIME, .offset = AT(leader_ttl_ms),

@@ -6,6 +6,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include "base/crypt.h"
 
@@ -57,6 +58,16 @@ void
 crypt_sha256(const void *p, size_t len, uint8_t ret[32])
 {
 	digest(EVP_sha256(), p, len, ret);
+}
+
+void
+crypt_hmac_sha256(
+    const void *key, size_t key_len, const void *p, size_t len, uint8_t ret[32])
+{
+	unsigned n;
+
+	if (HMAC(EVP_sha256(), key, (int)key_len, p, len, ret, &n) == NULL)
+		abort();
 }
 
 void

@@ -24,6 +24,13 @@ static const struct err_row rows[ERR_MAX] = {
 	    "This path does not know this method", false },
 	[ERR_CONFLICT] = { "conflict", "The state of the resource forbids this",
 	    false },
+	[ERR_KEY_HELD] = { "unique-key",
+	    "Another task that is not final has this unique_key", false },
+	[ERR_KEY_RUNNING] = { "idempotency-running",
+	    "A request with this Idempotency-Key is just being worked on",
+	    true },
+	[ERR_KEY_REUSED] = { "idempotency-reuse",
+	    "This Idempotency-Key was used for another request", false },
 	[ERR_LENGTH_REQUIRED] = { "length-required",
 	    "The length of the body must be declared", false },
 	[ERR_TOO_LARGE] = { "too-large", "This is over a limit of size",
@@ -80,6 +87,7 @@ fault_set(
 	if (f == NULL)
 		return err;
 	snprintf(f->pointer, sizeof(f->pointer), "%s", pointer);
+	f->more[0] = '\0';
 	va_start(ap, fmt);
 	vsnprintf(f->detail, sizeof(f->detail), fmt, ap);
 	va_end(ap);

@@ -243,7 +243,8 @@ void
 req_refuse(struct http_req *req, const struct problem *p, const char *detail,
     const struct fault *fault, int retry_after_s)
 {
-	const struct problem_case c = { detail, req->id, req->path, fault };
+	const struct problem_case c = { detail, req->id, req->path, fault,
+		req->more };
 	char text[24];
 	struct buf body;
 
@@ -269,6 +270,7 @@ http_problem(struct http_req *req, enum err err, const struct fault *fault,
 	bool has_detail = fault != NULL && fault->detail[0] != '\0';
 	bool is_about_input = err == ERR_INVALID || err == ERR_UNPROCESSABLE;
 
+	req->more = fault != NULL ? fault->more : NULL;
 	req_refuse(req, problem_of_err(err),
 	    has_detail ? fault->detail : err_text(err),
 	    has_detail && is_about_input ? fault : NULL, retry_after_s);

@@ -140,6 +140,7 @@ struct http_req {
 	struct buf head; /* of the answer, see http_add_header */
 	struct http_stream stream;
 	unsigned metric; /* of its route */
+	const char *more; /* members of a problem; NULL: none */
 	bool is_head;
 	bool closes;
 	unsigned nnotes;

@@ -84,6 +84,7 @@ struct problem_case {
 	const char *request_id;
 	struct span path; /* absent: not known */
 	const struct fault *fault; /* NULL, or the one member of `errors` */
+	const char *more; /* NULL, or further members */
 };
 void problem_write(
     struct buf *, const struct problem *, const struct problem_case *);

@@ -22,6 +22,10 @@ static const struct problem rows[ERR_MAX] = {
 	[ERR_NOT_FOUND] = { 404, "not-found", "Not Found", 0 },
 	[ERR_METHOD] = { 405, "method-not-allowed", "Method Not Allowed", 0 },
 	[ERR_CONFLICT] = { 409, "conflict", "Conflict", 0 },
+	[ERR_KEY_HELD] = { 409, "unique-key", "Conflict", 0 },
+	[ERR_KEY_RUNNING] = { 409, "idempotency-running", "Conflict", 1 },
+	[ERR_KEY_REUSED] = { 422, "idempotency-reuse", "Unprocessable Content",
+	    0 },
 	[ERR_LENGTH_REQUIRED] = { 411, "length-required", "Length Required",
 	    0 },
 	[ERR_TOO_LARGE] = { 413, "too-large", "Content Too Large", 0 },
@@ -98,6 +102,16 @@ write_errors(struct jsn_w *w, const struct fault *fault)
 	jsn_w_close(w, ']');
 }
 
+/* What only this kind of problem has. */
+static void
+write_more(struct jsn_w *w, const char *members)
+{
+	if (members == NULL || members[0] == '\0')
+		return;
+	buf_addc(w->buf, ',');
+	buf_adds(w->buf, members);
+}
+
 static void
 write_kind(struct jsn_w *w, const struct problem *p, const char *detail)
 {
@@ -122,6 +136,7 @@ problem_embed(
 	write_kind(w, problem_of_err(err),
 	    fault->detail[0] != '\0' ? fault->detail : err_text(err));
 	write_member(w, "pointer", pointer);
+	write_more(w, fault->more);
 	jsn_w_close(w, '}');
 }
 
@@ -139,6 +154,7 @@ problem_write(
 		jsn_w_str(&w, c->path.p, c->path.len);
 	}
 	write_member(&w, "request_id", c->request_id);
+	write_more(&w, c->more);
 	if (c->fault != NULL)
 		write_errors(&w, c->fault);
 	jsn_w_close(&w, '}');

@@ -191,7 +191,7 @@ pg_finish(
 		metric_count(METRIC_PG_FAILED + err, 1);
 	snprintf(c->sqlstate, sizeof(c->sqlstate), "%s", sqlstate);
 	snprintf(c->message, sizeof(c->message), "%s", message);
-	buf_fini(&c->enc);
+	call_drop_params(c);
 	if (c->abandoned) {
 		call_free(c);
 		return;
@@ -232,11 +232,14 @@ run(struct pg_call *c, struct flow *f, bool tolerant)
 	op_init(&c->op, NULL);
 	arena_defer(&f->arena, release, c);
 	c->tolerant = tolerant;
-	if (all_waiting(pg) >= PG_MAX_WAITING || c->enc.overflow) {
+	if (all_waiting(pg) >= PG_MAX_WAITING || c->enc.overflow ||
+	    pg->bytes + c->enc.len > PG_MAX_BYTES) {
 		pg_finish(c, ERR_OVERLOADED, "", "too many calls wait");
 		return flow_wait(f, &c->op);
 	}
 	c->deadline_us = clock_mono_us() + c->timeout_ms * US_PER_MS;
+	c->counted = c->enc.len;
+	pg->bytes += c->counted;
 	c->state = CALL_QUEUED;
 	TAILQ_INSERT_TAIL(&pg->waiting[c->stmt->class], c, link);
 	pg->nwaiting[c->stmt->class]++;

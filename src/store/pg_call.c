@@ -64,9 +64,18 @@ result_unref(struct pg_result *r)
 }
 
 void
+call_drop_params(struct pg_call *c)
+{
+	if (c->counted > 0)
+		c->pg->bytes -= c->counted;
+	c->counted = 0;
+	buf_fini(&c->enc);
+}
+
+void
 call_free(struct pg_call *c)
 {
-	buf_fini(&c->enc);
+	call_drop_params(c);
 	result_unref(c->result);
 	free(c);
 }

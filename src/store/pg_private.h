@@ -18,6 +18,8 @@
 #define SEGMENT_MAX_GROUPS 8
 /* Calls that may wait for a segment before new ones are refused. */
 #define PG_MAX_WAITING 20000
+/* Of the parameters of all calls without an answer. */
+#define PG_MAX_BYTES (128 * 1024 * 1024)
 /* How often those that wait are asked whether their time is over. */
 #define EXPIRY_MS 100
 
@@ -48,6 +50,7 @@ struct pg_call {
 
 	/* the answer */
 	enum err err;
+	size_t counted;	    /* of our parameters, in pg->bytes */
 	char sqlstate[6];
 	char message[256];
 	struct pg_result *result;
@@ -127,6 +130,7 @@ struct pg {
 	char last_error[256];
 	int64_t last_segment_us;
 	uint64_t nsegments, ncalls;
+	size_t bytes;	    /* see PG_MAX_BYTES */
 };
 
 /* pg_dispatch.c */
@@ -169,6 +173,7 @@ void segment_lost(struct pg_segment *, struct pg *);
 
 /* pg_call.c */
 void call_free(struct pg_call *);
+void call_drop_params(struct pg_call *);
 Oid pg_type_oid(enum pg_type);
 Oid pg_type_array_oid(enum pg_type);
 

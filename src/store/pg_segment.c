@@ -15,6 +15,7 @@
 enum refusal {
 	REFUSED_DATA, /* some row is bad: find it */
 	REFUSED_TRY_AGAIN, /* deadlock, serialization: the same again */
+	REFUSED_LOCKED, /* somebody has locked a row for long: whose is it? */
 	REFUSED_TIMEOUT, /* ran too long, rolled back */
 	REFUSED_UNAVAILABLE, /* the server is in no state to serve */
 	REFUSED_BUG /* our statement is wrong */
@@ -292,8 +293,9 @@ classify(const char *state)
 		return REFUSED_DATA;
 	if (strncmp(state, "40", 2) == 0)
 		return REFUSED_TRY_AGAIN;
-	/* Cancelled by its time-out, or no lock within lock_timeout. */
-	if (strcmp(state, "57014") == 0 || strcmp(state, "55P03") == 0)
+	if (strcmp(state, "55P03") == 0) /* not within lock_timeout */
+		return REFUSED_LOCKED;
+	if (strcmp(state, "57014") == 0) /* cancelled by its time-out */
 		return REFUSED_TIMEOUT;
 	if (strncmp(state, "08", 2) == 0 || strncmp(state, "53", 2) == 0 ||
 	    strncmp(state, "57P", 3) == 0 || strncmp(state, "58", 2) == 0 ||
@@ -327,10 +329,10 @@ take_calls(struct pg_segment *s, struct call_list *ret)
 	}
 }
 
-/* One of several calls holds data that PostgreSQL refuses: try both halves on
- * their own, until the culprit stands alone. */
+/* One of several calls holds data that PostgreSQL refuses, or waits for a row:
+ * try both halves on their own, until the culprit stands alone. */
 static void
-split(struct pg_segment *s, struct pg *pg)
+split(struct pg_segment *s, struct pg *pg, enum err err)
 {
 	struct call_list all, half;
 	struct pg_call *c;
@@ -338,7 +340,7 @@ split(struct pg_segment *s, struct pg *pg)
 
 	take_calls(s, &all);
 	if (n == 1) {
-		finish_all(&all, ERR_DATA, s);
+		finish_all(&all, err, s);
 		return;
 	}
 	TAILQ_INIT(&half);
@@ -361,7 +363,10 @@ refused(struct pg_segment *s, struct pg *pg)
 
 	switch (why) {
 	case REFUSED_DATA:
-		split(s, pg);
+		split(s, pg, ERR_DATA);
+		return true;
+	case REFUSED_LOCKED:
+		split(s, pg, ERR_TIMEOUT);
 		return true;
 	case REFUSED_TIMEOUT:
 		take_calls(s, &all);

@@ -58,6 +58,16 @@ by_queue_and_id(const void *a, const void *b)
 	return order != 0 ? order : id_cmp(&x->id, &y->id);
 }
 
+/* Most often there is one queue, and ids come in the order of their making. */
+static bool
+is_sorted(const struct queue_entry *e, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		if (by_queue_and_id(&e[i - 1], &e[i]) > 0)
+			return false;
+	return true;
+}
+
 struct redis_call *
 queue_push_many(struct redis *r, struct queue_entry *e, size_t n)
 {
@@ -65,7 +75,8 @@ queue_push_many(struct redis *r, struct queue_entry *e, size_t n)
 	const struct queue_entry *end = e + n, *next;
 	char key[QUEUE_KEY_SIZE];
 
-	qsort(e, n, sizeof(*e), by_queue_and_id);
+	if (!is_sorted(e, n))
+		qsort(e, n, sizeof(*e), by_queue_and_id);
 	while (e < end) {
 		for (next = e + 1; next < end; next++)
 			if (strcmp(next->queue, e->queue) != 0)

@@ -4,15 +4,15 @@
 
 #include "sql.h"
 #include "task/tasks.h"
+#include "tasks_private.h"
 
 static const struct pg_stmt insert_stmt = {
 	.name = "task_insert",
 	.sql = sql_query_task_insert,
 	.class = PG_WRITE,
 	.batched = true,
-	.ncols = 11,
-	.cols = { PG_UUID, PG_UUID, PG_TEXT, PG_TEXT, PG_INT2, PG_INT4, PG_INT8,
-	    PG_TIME, PG_INT8, PG_TEXT, PG_JSON },
+	.ncols = DRAFT_COLS,
+	.cols = { DRAFT_TYPES },
 };
 static const struct pg_stmt insert_asked_stmt = {
 	.name = "task_insert_asked",
@@ -62,6 +62,28 @@ static const struct pg_stmt progress_stmt = {
 };
 
 /* ---- accepting ---- */
+void
+tasks_put_draft(struct pg_call *c, const struct task_draft *d)
+{
+	pg_put_uuid(c, &d->id);
+	pg_put_uuid(c, &d->user_id);
+	pg_put_str(c, d->type);
+	pg_put_str(c, d->queue);
+	pg_put_int(c, d->priority);
+	pg_put_int(c, d->max_attempts);
+	pg_put_int(c, d->timeout_ms);
+	if (d->scheduled_us != 0)
+		pg_put_time(c, d->scheduled_us);
+	else
+		pg_put_null(c);
+	if (d->delay_ms != 0)
+		pg_put_int(c, d->delay_ms);
+	else
+		pg_put_null(c);
+	pg_put_str(c, d->traceparent);
+	pg_put_span(c, d->payload);
+}
+
 struct pg_call *
 tasks_insert(struct pg *pg, const struct task_draft *d, size_t n)
 {
@@ -71,23 +93,7 @@ tasks_insert(struct pg *pg, const struct task_draft *d, size_t n)
 	    pg_call_new(pg, asked ? &insert_asked_stmt : &insert_stmt);
 
 	for (; d < end; d++) {
-		pg_put_uuid(c, &d->id);
-		pg_put_uuid(c, &d->user_id);
-		pg_put_str(c, d->type);
-		pg_put_str(c, d->queue);
-		pg_put_int(c, d->priority);
-		pg_put_int(c, d->max_attempts);
-		pg_put_int(c, d->timeout_ms);
-		if (d->scheduled_us != 0)
-			pg_put_time(c, d->scheduled_us);
-		else
-			pg_put_null(c);
-		if (d->delay_ms != 0)
-			pg_put_int(c, d->delay_ms);
-		else
-			pg_put_null(c);
-		pg_put_str(c, d->traceparent);
-		pg_put_span(c, d->payload);
+		tasks_put_draft(c, d);
 		if (asked)
 			pg_put_str(c, d->request_id);
 	}

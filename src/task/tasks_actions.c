@@ -164,7 +164,7 @@ put_some_time(struct pg_call *c, int64_t us)
 
 struct pg_call *
 tasks_find_failed(struct pg *pg, const struct id *user,
-    const struct task_filter *f, int64_t look, int64_t limit)
+    const struct retry_filter *f, int64_t look, int64_t limit)
 {
 	struct pg_call *c = pg_call_new(pg, &failed_of_stmt);
 	struct id most;

@@ -33,8 +33,9 @@ static const struct pg_stmt list_stmt = {
 	.name = "task_list",
 	.sql = sql_query_task_list,
 	.class = PG_READ,
-	.ncols = 4,
-	.cols = { PG_UUID, PG_INT2, PG_UUID, PG_INT8 },
+	.ncols = 13,
+	.cols = { PG_UUID, PG_INT4, PG_TEXT, PG_INT2, PG_TEXT, PG_TEXT, PG_TIME,
+	    PG_TIME, PG_UUID, PG_UUID, PG_BOOL, PG_INT8, PG_INT8 },
 };
 
 struct pg_call *
@@ -47,22 +48,56 @@ tasks_get(struct pg *pg, const struct id *id, const struct id *user)
 	return c;
 }
 
+static void
+put_int_if(struct pg_call *c, bool has, int64_t v)
+{
+	if (has)
+		pg_put_int(c, v);
+	else
+		pg_put_null(c);
+}
+
+static void
+put_time_if(struct pg_call *c, int64_t wall_us)
+{
+	if (wall_us != 0)
+		pg_put_time(c, wall_us);
+	else
+		pg_put_null(c);
+}
+
 struct pg_call *
-tasks_list(struct pg *pg, const struct id *user, enum task_status status,
-    const struct id *below, int64_t limit)
+tasks_list(struct pg *pg, const struct task_filter *t, bool up, int64_t limit)
 {
 	struct pg_call *c = pg_call_new(pg, &list_stmt);
 	struct id most;
 
 	memset(&most, 0xff, sizeof(most));
-	pg_put_uuid(c, user);
-	if (status != 0)
-		pg_put_int(c, status);
-	else
-		pg_put_null(c);
-	pg_put_uuid(c, below != NULL ? below : &most);
+	pg_put_uuid(c, &t->user);
+	put_int_if(c, t->statuses != 0, t->statuses);
+	pg_put_str(c, t->type);
+	put_int_if(c, t->has_priority, t->priority);
+	pg_put_str(c, t->queue);
+	pg_put_str(c, t->unique_key);
+	put_time_if(c, t->after_us);
+	put_time_if(c, t->before_us);
+	pg_put_uuid(c, &t->above);
+	pg_put_uuid(c, id_is_zero(&t->below) ? &most : &t->below);
+	pg_put_int(c, up);
 	pg_put_int(c, limit);
+	pg_put_int(c, TASKS_LOOK);
 	return c;
+}
+
+bool
+tasks_list_end(const struct pg_call *c, struct id *ret)
+{
+	int last = pg_rows(c) - 1;
+
+	if (last < 0 || !pg_is_null(c, last, 1))
+		return false;
+	pg_uuid(c, last, 0, ret);
+	return true;
 }
 
 void
@@ -88,9 +123,10 @@ tasks_row(
 	pg_uuid(c, row, 15, &ret->worker);
 	ret->error = pg_span(c, row, 16);
 	ret->traceparent = pg_span(c, row, 17);
+	ret->unique_key = pg_span(c, row, 18);
 	if (with_bodies) {
-		ret->payload = pg_span(c, row, 18);
-		ret->result = pg_span(c, row, 19);
+		ret->payload = pg_span(c, row, 19);
+		ret->result = pg_span(c, row, 20);
 	}
 }
 

@@ -31,10 +31,12 @@ struct opts {
 	unsigned ntargets;
 	bool get; /* any request without a body, not a submit */
 	bool wait;
+	bool keys; /* each request has an Idempotency-Key of its own */
 	const char *token, *queue, *type, *priority;
 	const char *method, *path, *paths, *probe_path;
 	unsigned connections, batch, payload_bytes, probe_ms;
 	unsigned long count;
+	uint64_t begun_ns; /* tells the keys of one run from those of another */
 	double seconds, rate;
 };
 

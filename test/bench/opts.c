@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "load.h"
 
@@ -19,7 +20,8 @@ static const char usage_text[] =
     "  --probe-path P      one more connection asks for P ...\n"
     "  --probe-ms N        ... every N ms (50)\n"
     "submit: --batch K, --payload-bytes N (200), --type T (noop),\n"
-    "  --queue Q (default), --priority high|low|mixed (low), --wait\n"
+    "  --queue Q (default), --priority high|low|mixed (low), --wait,\n"
+    "  --keys (an Idempotency-Key for each request; needs --count)\n"
     "get: --path P or --paths FILE (a path a line), --method M (GET)\n"
     "Prints one line of JSON; latencies are from due to answered.\n";
 
@@ -36,6 +38,7 @@ enum {
 	OPT_QUEUE,
 	OPT_PRIORITY,
 	OPT_WAIT,
+	OPT_KEYS,
 	OPT_PROBE_PATH,
 	OPT_PROBE_MS,
 	OPT_METHOD,
@@ -57,6 +60,7 @@ static const struct option options[] = {
 	{ "queue", required_argument, NULL, OPT_QUEUE },
 	{ "priority", required_argument, NULL, OPT_PRIORITY },
 	{ "wait", no_argument, NULL, OPT_WAIT },
+	{ "keys", no_argument, NULL, OPT_KEYS },
 	{ "probe-path", required_argument, NULL, OPT_PROBE_PATH },
 	{ "probe-ms", required_argument, NULL, OPT_PROBE_MS },
 	{ "method", required_argument, NULL, OPT_METHOD },
@@ -160,6 +164,9 @@ set(struct opts *o, int option)
 	case OPT_WAIT:
 		o->wait = true;
 		break;
+	case OPT_KEYS:
+		o->keys = true;
+		break;
 	case OPT_PROBE_PATH:
 		o->probe_path = optarg;
 		break;
@@ -191,7 +198,8 @@ opts_parse(struct opts *o, int argc, char **argv)
 		.method = "GET",
 		.connections = 32,
 		.payload_bytes = 200,
-		.probe_ms = 50 };
+		.probe_ms = 50,
+		.begun_ns = now_ns() };
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
 		set(o, option);
 	if (optind != argc - 1)
@@ -205,6 +213,8 @@ opts_parse(struct opts *o, int argc, char **argv)
 		errx(2, "one of --path and --paths");
 	if ((o->count != 0) == (o->seconds > 0))
 		errx(2, "one of --count and --seconds");
+	if (o->keys && (o->count == 0 || o->count > 1000000))
+		errx(2, "--keys needs a --count of at most 1000000");
 	if (strcmp(o->priority, "high") != 0 &&
 	    strcmp(o->priority, "low") != 0 &&
 	    strcmp(o->priority, "mixed") != 0)
@@ -309,8 +319,10 @@ text_of_probe(struct text *t, const struct opts *o)
 	text_of_get(t, o, "GET", o->probe_path);
 }
 
+/* number: of the request. */
 static void
-text_of_submit(struct text *t, const struct opts *o, bool high)
+text_of_submit(
+    struct text *t, const struct opts *o, bool high, unsigned long number)
 {
 	struct text body;
 	FILE *f;
@@ -320,6 +332,9 @@ text_of_submit(struct text *t, const struct opts *o, bool high)
 	print_head(f, o, "POST", o->batch == 0 ? "/tasks" : "/tasks/batch");
 	if (o->wait)
 		print(f, "Prefer: wait=10\r\n");
+	if (o->keys)
+		print(f, "Idempotency-Key: %d-%llx-%lu\r\n", (int)getpid(),
+		    (unsigned long long)o->begun_ns, number);
 	print(f,
 	    "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
 	    body.len);
@@ -329,9 +344,12 @@ text_of_submit(struct text *t, const struct opts *o, bool high)
 }
 
 static struct text *
-texts_more(struct text **ts, unsigned n)
+texts_more(struct text **ts, unsigned long n)
 {
-	*ts = reallocarray(*ts, n + 1, sizeof(**ts));
+	/* Doubled when it is full. */
+	if (n > 0 && (n & (n - 1)) != 0)
+		return &(*ts)[n];
+	*ts = reallocarray(*ts, n == 0 ? 1 : 2 * n, sizeof(**ts));
 	if (*ts == NULL)
 		err(1, "no memory");
 	return &(*ts)[n];
@@ -358,6 +376,9 @@ texts_of_paths(struct text **ts, const struct opts *o)
 unsigned
 texts_of_requests(struct text **ts, const struct opts *o)
 {
+	bool mixed = strcmp(o->priority, "mixed") == 0;
+	unsigned long i, n;
+
 	*ts = NULL;
 	if (o->paths != NULL)
 		return texts_of_paths(ts, o);
@@ -365,9 +386,9 @@ texts_of_requests(struct text **ts, const struct opts *o)
 		text_of_get(texts_more(ts, 0), o, o->method, o->path);
 		return 1;
 	}
-	text_of_submit(texts_more(ts, 0), o, strcmp(o->priority, "low") != 0);
-	if (strcmp(o->priority, "mixed") != 0)
-		return 1;
-	text_of_submit(texts_more(ts, 1), o, false);
-	return 2;
+	n = o->keys ? o->count : mixed ? 2 : 1;
+	for (i = 0; i < n; i++)
+		text_of_submit(texts_more(ts, i), o,
+		    mixed ? i % 2 == 0 : strcmp(o->priority, "low") != 0, i);
+	return (unsigned)n;
 }

@@ -24,45 +24,60 @@ struct point {
 	const char *part;
 	const char *flow;
 	const char *steps; /* with blanks between */
+	bool keyed; /* of submits with keys */
 };
 
 static const struct point points[] = {
 	{ "api-1", "submit",
-	    "insert_task insert_task+ note_accepted announce end" },
+	    "insert_task insert_task+ note_accepted announce end", false },
 	{ "api-1", "batch",
-	    "insert_range insert_range+ note_range announce end" },
+	    "insert_range insert_range+ note_range announce end", false },
+	{ "api-1", "submit",
+	    "insert_task insert_task+ note_accepted announce end", true },
+	{ "api-1", "batch",
+	    "insert_range insert_range+ note_range announce end", true },
 	{ "api-1", "cancel",
 	    "write_wish write_wish+ note_wish drop_entry drop_entry+ "
-	    "tell_others await_join await_read+ end" },
-	{ "api-1", "retry", "write_retry write_retry+ note_retry end" },
+	    "tell_others await_join await_read+ end",
+	    false },
+	{ "api-1", "retry", "write_retry write_retry+ note_retry end", false },
 	{ "api-1", "retry_many",
-	    "find_tasks+ write_retries write_retries+ note_retries end" },
-	{ "api-1", "delete", "delete_task delete_task+ note_deleted end" },
+	    "find_tasks+ write_retries write_retries+ note_retries end",
+	    false },
+	{ "api-1", "delete", "delete_task delete_task+ note_deleted end",
+	    false },
 	{ "worker-1", "wishes",
-	    "ask_wishes ask_wishes+ stop_wished begin_again" },
-	{ "worker-1", "fetch", "stand_at_list+ take_over" },
+	    "ask_wishes ask_wishes+ stop_wished begin_again", false },
+	{ "worker-1", "fetch", "stand_at_list+ take_over", false },
 	{ "worker-1", "claim",
 	    "send_beat+ top_up+ took claim_taken claim_taken+ start_claimed "
-	    "drop_strangers next_turn" },
+	    "drop_strangers next_turn",
+	    false },
 	{ "worker-1", "settle",
 	    "write_batch write_batch+ check_batch leave_lists leave_lists+ "
-	    "left_lists tell_others begin_again" },
+	    "left_lists tell_others begin_again",
+	    false },
 	{ "worker-1", "leave",
 	    "look_into_list look_into_list+ other_list say_goodbye "
-	    "say_goodbye+ note_goodbye" },
-	{ "worker-1", "resync", "ask_epoch+ put_back+ adopt" },
+	    "say_goodbye+ note_goodbye",
+	    false },
+	{ "worker-1", "resync", "ask_epoch+ put_back+ adopt", false },
 	{ "manager-1", "schedule",
-	    "ask_due+ promote promote+ pick_server push push+ pushed" },
+	    "ask_due+ promote promote+ pick_server push push+ pushed", false },
 	{ "manager-1", "elect",
-	    "ask_lease+ ask_term write_term+ tell_term+ pause_between" },
+	    "ask_lease+ ask_term write_term+ tell_term+ pause_between", false },
 	{ "manager-1", "reconcile",
 	    "ask_epoch+ plan walk_on+ sort_rows look_further sweep_lists "
-	    "end_pass" },
-	{ "manager-1", "upkeep", "make_ahead+ drop_old+ note_dropped" },
+	    "end_pass",
+	    false },
+	{ "manager-1", "upkeep", "make_ahead+ drop_old+ note_dropped", false },
+	{ "manager-1", "forget", "sweep_idempotency+ sweep_unique+ note_place",
+	    false },
 	{ "manager-1", "scan",
 	    "list_workers+ pronounce pronounce+ pronounced ask_lengths "
 	    "look_into_list recover_tasks recover_tasks+ sort_tasks "
-	    "give_back give_back+ forget_rest forget_rest+ next_list" },
+	    "give_back give_back+ forget_rest forget_rest+ next_list",
+	    false },
 };
 
 /* Of all kinds: both priorities, later ones, failing ones. Some may be refused
@@ -129,6 +144,51 @@ act(const char *flow)
 	}
 }
 
+/* Requests with keys have numbers: those up to the first one are known to be
+ * accepted. The payload of a task tells its request. */
+static int first_keyed, next_keyed;
+
+static int
+send_keyed(const struct point *p, int number)
+{
+	bool batch = strcmp(p->flow, "batch") == 0;
+	char *headers = strdup(
+	    text(JSON_TYPE "Idempotency-Key: \"%s %d\"\r\n", p->flow, number));
+	char *task = strdup(text("{\"type\":\"noop\",\"payload\":\"%s %d\","
+				 "\"unique_key\":\"%s %d",
+	    p->flow, number, p->flow, number));
+	char *body = strdup(batch
+		? text("{\"tasks\":[%s\"},%s b\"},{\"type\":\"a b\"}]}", task,
+		      task)
+		: text("%s\"}", task));
+	int status = http_call(
+	    &me, "POST", batch ? "/tasks/batch" : "/tasks", headers, body);
+
+	free(headers);
+	free(task);
+	free(body);
+	return status;
+}
+
+/* All that may have been done is asked for again, until it is answered: then
+ * there must be one of each. */
+static void
+repeat_keyed(const struct point *p)
+{
+	int64_t each = strcmp(p->flow, "batch") == 0 ? 2 : 1;
+	int status;
+
+	for (; first_keyed < next_keyed; first_keyed++)
+		UNTIL((status = send_keyed(p, first_keyed)) == 201 ||
+		    status == 200);
+	assert_int_equal(
+	    sql_int("SELECT count(*) FROM (SELECT FROM taskflow.tasks WHERE "
+		    "unique_key IS NOT NULL AND payload::text LIKE '\"%s %%%%' "
+		    "GROUP BY payload::text HAVING count(*) <> %lld) x",
+		p->flow, (long long)each),
+	    0);
+}
+
 static bool
 all_final(void)
 {
@@ -161,7 +221,9 @@ crash_at(const struct point *p, const char *step)
 	unsetenv("CRASH_AT");
 	until = now_ms() + 6000;
 	while (part_runs(p->part) && now_ms() < until) {
-		if (strcmp(p->flow, "batch") == 0)
+		if (p->keyed)
+			send_keyed(p, next_keyed++);
+		else if (strcmp(p->flow, "batch") == 0)
 			send_batch();
 		else
 			send_tasks();
@@ -191,12 +253,14 @@ walk(const struct point *p)
 			print_message("%s:%s was not reached\n", p->flow, step);
 			missed++;
 		}
+		if (p->keyed)
+			repeat_keyed(p);
 		UNTIL(all_final());
 		UNTIL(lists_are_empty());
 	}
 	free(list);
 	assert_int_equal(missed, 0);
-	if (strcmp(p->flow, "batch") == 0)
+	if (strcmp(p->flow, "batch") == 0 && !p->keyed)
 		assert_int_equal(
 		    sql_int("SELECT count(*) %% 5 FROM taskflow.tasks"), 0);
 	/* One final event each, and one more for each retry by the owner. */

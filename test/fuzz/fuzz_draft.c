@@ -63,7 +63,7 @@ static void
 check_drafts(struct span body, struct arena *a)
 {
 	const struct draft_base base = { &conf, NOW_US, a };
-	struct fault f = { "", "" };
+	struct fault f = { "", "", "" };
 	struct drafts d;
 	size_t i, good = 0;
 	enum err err = drafts_parse(body, &base, &d, &f);
@@ -89,7 +89,7 @@ check_same(struct span item, struct arena *a)
 	const struct draft_base base = { &conf, NOW_US, a };
 	char *text =
 	    arena_printf(a, "{\"tasks\":[%.*s]}", (int)item.len, item.p);
-	struct fault alone = { "", "" }, f = { "", "" };
+	struct fault alone = { "", "", "" }, f = { "", "", "" };
 	struct drafts d;
 	enum err err = check_draft(item, a, &alone);
 

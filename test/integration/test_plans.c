@@ -12,6 +12,19 @@
 #define OLD_AND_NEW "ARRAY[" OLD ", " NEW "]::uuid[]"
 #define BOUNDS OLD ", " NEW
 
+#define MIDDLE "taskflow.id_floor(now() - interval '1 hour')"
+#define LIST(statuses, type, from, to, up, n, look)                           \
+	"SELECT * FROM taskflow.list_tasks(" SOMEBODY ", " statuses ", " type \
+	", NULL, NULL, NULL, NULL, NULL, " from ", " to ", " up ", " n        \
+	", " look ")"
+/* Two tasks in one request, or in two. */
+#define KEYED(unique_keys, keys)                                           \
+	"SELECT * FROM taskflow.insert_keyed(ARRAY[gen_random_uuid(), "    \
+	"gen_random_uuid()], " TWICE ", '{noop,noop}', '{q,q}', '{0,0}', " \
+	"'{3,3}', '{0,0}', '{NULL,NULL}', '{NULL,NULL}', '{NULL,NULL}', "  \
+	"ARRAY['null','null']::json[], " unique_keys ", " OLD_AND_NEW      \
+	", '{1,1}', " keys ", '{00,00}', '{1000,1000}')"
+
 static const char many_tasks[] =
     "INSERT INTO taskflow.tasks (user_id, id, type, queue, priority, "
     "max_attempts, timeout_ms, created_at, status, payload) SELECT " SOMEBODY
@@ -67,6 +80,13 @@ nothing_between_is_looked_at(void **state)
 		", '{a, a}', " BOUNDS ")",
 		"SELECT * FROM taskflow.delete_tasks(" OLD_AND_NEW ", " TWICE
 		", " BOUNDS ")",
+		LIST("NULL", "NULL", OLD, NEW, "false", "11", "10000"),
+		LIST("NULL", "NULL", OLD, NEW, "true", "11", "10000"),
+		LIST("NULL", "NULL", MIDDLE, NEW, "true", "11", "10000"),
+		LIST("32", "'noop'", OLD, MIDDLE, "false", "11", "10000"),
+		LIST("2", "'none'", OLD, NEW, "false", "11", "5"),
+		KEYED("'{a,b}'", "'{NULL,NULL}'"),
+		KEYED("'{NULL,NULL}'", "'{a,a}'"),
 	};
 
 	(void)state;

@@ -2,12 +2,17 @@
 
 #include "announce.h"
 
-/* Ids of one list that were accepted in this turn, in their order. */
-struct batch {
-	TAILQ_ENTRY(batch) link;
-	enum task_priority priority;
+/* Memory for so many is kept from turn to turn. */
+#define KEEP 4096
+
+/* Accepted in this turn, in their order. */
+struct ready {
+	struct id id;
 	char queue[TASK_NAME_MAX + 1];
-	struct id *ids;
+};
+
+struct ready_list {
+	struct ready *ready;
 	size_t n, size;
 };
 
@@ -15,27 +20,43 @@ struct announcer {
 	struct loop *loop;
 	struct redis *const *redis;
 	struct loop_task push;
-	TAILQ_HEAD(, batch) batches;
+	struct ready_list list[2]; /* by server */
 };
 
 static void
-push_batches(struct announcer *a)
+push_list(struct announcer *a, enum task_priority server)
 {
-	struct batch *b;
+	struct ready_list *l = &a->list[server];
+	struct queue_entry *entry;
+	size_t i;
 
-	while ((b = TAILQ_FIRST(&a->batches)) != NULL) {
-		TAILQ_REMOVE(&a->batches, b, link);
-		redis_send(queue_push(
-		    a->redis[b->priority], b->queue, b->ids, b->n, false));
-		free(b->ids);
-		free(b);
+	if (l->n == 0)
+		return;
+	entry = xmalloc(l->n * sizeof(*entry));
+	for (i = 0; i < l->n; i++)
+		entry[i] =
+		    (struct queue_entry){ l->ready[i].queue, l->ready[i].id };
+	redis_send(queue_push_many(a->redis[server], entry, l->n));
+	free(entry);
+	l->n = 0;
+	if (l->size > KEEP) {
+		free(l->ready);
+		l->ready = NULL;
+		l->size = 0;
 	}
+}
+
+static void
+push_all(struct announcer *a)
+{
+	push_list(a, PRIORITY_HIGH);
+	push_list(a, PRIORITY_LOW);
 }
 
 static void
 run_push(struct loop_task *t)
 {
-	push_batches(container_of(t, struct announcer, push));
+	push_all(container_of(t, struct announcer, push));
 }
 
 struct announcer *
@@ -46,7 +67,6 @@ announcer_open(struct loop *loop, struct redis *const redis[2])
 	a->loop = loop;
 	a->redis = redis;
 	a->push.fn = run_push;
-	TAILQ_INIT(&a->batches);
 	return a;
 }
 
@@ -54,38 +74,28 @@ void
 announcer_close(struct announcer *a)
 {
 	loop_task_cancel(a->loop, &a->push);
-	push_batches(a);
+	push_all(a);
+	free(a->list[PRIORITY_HIGH].ready);
+	free(a->list[PRIORITY_LOW].ready);
 	free(a);
 }
 
-static struct batch *
-batch_of(struct announcer *a, enum task_priority priority, const char *queue)
-{
-	struct batch *b;
-
-	TAILQ_FOREACH (b, &a->batches, link)
-		if (b->priority == priority && strcmp(b->queue, queue) == 0)
-			return b;
-	b = xcalloc(1, sizeof(*b));
-	b->priority = priority;
-	memcpy(b->queue, queue, strlen(queue) + 1);
-	TAILQ_INSERT_TAIL(&a->batches, b, link);
-	return b;
-}
-
 void
-announce_ready(struct announcer *a, enum task_priority priority,
+announce_ready(struct announcer *a, enum task_priority server,
     const char *queue, const struct id *id)
 {
-	struct batch *b;
+	struct ready_list *l;
+	struct ready *r;
 
 	if (a == NULL)
 		return;
-	b = batch_of(a, priority, queue);
-	if (b->n == b->size) {
-		b->size = b->size == 0 ? 32 : 2 * b->size;
-		b->ids = xrealloc(b->ids, b->size * sizeof(*b->ids));
+	l = &a->list[server];
+	if (l->n == l->size) {
+		l->size = l->size == 0 ? 32 : 2 * l->size;
+		l->ready = xrealloc(l->ready, l->size * sizeof(*l->ready));
 	}
-	b->ids[b->n++] = *id;
+	r = &l->ready[l->n++];
+	r->id = *id;
+	memcpy(r->queue, queue, strlen(queue) + 1);
 	loop_late(a->loop, &a->push);
 }

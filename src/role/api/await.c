@@ -156,16 +156,23 @@ await_end(struct api_task *t)
 }
 
 void
-await_reply(struct api_task *t, int status)
+await_say_waited(struct api_task *t)
 {
 	char text[32];
+
+	if (!t->asked)
+		return;
+	snprintf(text, sizeof(text), "wait=%lld", (long long)t->wait_s);
+	http_add_header(t->call.http.req, "Preference-Applied", text);
+}
+
+void
+await_reply(struct api_task *t, int status)
+{
 	struct buf body;
 	struct jsn_w w;
 
-	if (t->asked) {
-		snprintf(text, sizeof(text), "wait=%lld", (long long)t->wait_s);
-		http_add_header(t->call.http.req, "Preference-Applied", text);
-	}
+	await_say_waited(t);
 	api_body_init(&body);
 	jsn_w_init(&w, &body);
 	render_task(&w, &t->row, true);

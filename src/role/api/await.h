@@ -37,7 +37,9 @@ flow_step await_settled;
 
 /* First in the flow's end: no waiter any more. */
 void await_end(struct api_task *);
-/* The task as the answer, with Preference-Applied if it applies. */
+/* Preference-Applied, if it applies. */
+void await_say_waited(struct api_task *);
+/* The task as the answer, with that. */
 void await_reply(struct api_task *, int status);
 
 /* The N of "wait=N" in a header Prefer (which may be NULL). False: there is

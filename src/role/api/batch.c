@@ -13,9 +13,10 @@
 #include "base/clock.h"
 #include "base/metric.h"
 #include "charge.h"
+#include "announce.h"
 #include "drafts.h"
+#include "keyed.h"
 #include "render.h"
-#include "task/queue.h"
 
 /* Each split leaves one half behind: the logarithm of DRAFTS_MAX, and one. */
 #define RANGES_MAX 12
@@ -35,6 +36,8 @@ struct batch {
 	struct drafts drafts;
 	struct outcome *outcome; /* of each draft */
 	size_t naccepted;
+	struct task_request request;
+	bool keyed, replayed;
 	struct range todo[RANGES_MAX]; /* the next one is the last */
 	size_t ntodo;
 	struct range at; /* what insert tries */
@@ -88,8 +91,11 @@ parse_drafts(struct flow *f)
 
 	if (err == OK)
 		err = drafts_parse(http_body(c->http.req), &base, d, &c->fault);
+	if (err == OK)
+		err = keyed_request(c, "POST /tasks/batch", &b->request);
 	if (err != OK)
 		return flow_check(f, err);
+	b->keyed = keyed_any(&b->request, d->draft, d->n);
 	http_note_int(c->http.req, "tasks", (int64_t)d->nitems);
 	if (d->n == 0)
 		return FLOW_END;
@@ -105,11 +111,49 @@ static enum flow_next
 insert_range(struct flow *f)
 {
 	struct batch *b = (struct batch *)f;
+	struct pg *pg = api_app(&b->call)->pg;
+	const struct task_draft *from;
 
 	b->at = b->todo[--b->ntodo];
-	b->insert = tasks_insert(api_app(&b->call)->pg,
-	    b->drafts.draft + b->at.from, b->at.to - b->at.from);
+	from = b->drafts.draft + b->at.from;
+	b->insert = b->keyed
+	    ? tasks_insert_keyed(pg, from, b->at.to - b->at.from, &b->request)
+	    : tasks_insert(pg, from, b->at.to - b->at.from);
 	return pg_try(b->insert, f);
+}
+
+/* An error is one of the whole request. */
+static enum err
+note_keyed_one(struct batch *b, size_t i)
+{
+	struct arena *a = &b->call.http.flow.arena;
+	struct outcome *o = &b->outcome[i];
+	struct task_keyed k;
+	struct fault why;
+	enum err err;
+
+	tasks_keyed(b->insert, i - b->at.from, &k);
+	err = keyed_outcome(&k, a, &b->drafts.draft[i], &o->accepted, &why);
+	if (err != OK && err != ERR_KEY_HELD) {
+		b->call.fault = why;
+		return err;
+	}
+	if (err != OK)
+		o->refused = refusal_new(a, err, &why);
+	b->naccepted += err == OK;
+	b->replayed |= k.replayed;
+	o->done = true;
+	return OK;
+}
+
+static enum err
+note_keyed(struct batch *b)
+{
+	enum err err = OK;
+
+	for (size_t i = b->at.from; i < b->at.to && err == OK; i++)
+		err = note_keyed_one(b, i);
+	return err;
 }
 
 static void
@@ -156,7 +200,7 @@ note_culprit(struct batch *b)
 static void
 give_up_rest(struct batch *b, enum err err)
 {
-	const struct fault why = { "", "" };
+	const struct fault why = { "", "", "" };
 	const struct refusal *rest =
 	    refusal_new(&b->call.http.flow.arena, err, &why);
 
@@ -166,14 +210,40 @@ give_up_rest(struct batch *b, enum err err)
 	b->ntodo = 0;
 }
 
+/* What an Idempotency-Key stands for is one transaction. */
+static enum err
+refuse_whole(struct batch *b, enum err err)
+{
+	if (err == ERR_DATA)
+		fault_set(&b->call.fault, err, "",
+		    "the database refuses one of the tasks: %s",
+		    pg_call_message(b->insert));
+	return err;
+}
+
+static enum flow_next
+note_keyed_range(struct batch *b)
+{
+	struct flow *f = &b->call.http.flow;
+	enum err err = note_keyed(b);
+
+	if (err != OK)
+		return flow_check(f, err);
+	return b->ntodo > 0 ? flow_goto(f, insert_range) : FLOW_NEXT;
+}
+
 static enum flow_next
 note_range(struct flow *f)
 {
 	struct batch *b = (struct batch *)f;
-	enum err err = pg_call_err(b->insert);
+	enum err err = keyed_failed(b->insert, pg_call_err(b->insert));
 
+	if (err == OK && b->keyed)
+		return note_keyed_range(b);
 	if (err == OK)
 		note_accepted(b);
+	else if (b->request.key != NULL)
+		return flow_check(f, refuse_whole(b, err));
 	else if (err == ERR_DATA && b->at.to - b->at.from > 1)
 		split(b);
 	else if (err == ERR_DATA)
@@ -186,24 +256,6 @@ note_range(struct flow *f)
 }
 
 /* ---- the shortcut ---- */
-
-/* Each queue its tail; nobody waits, for the reconciler sees what is lost. */
-static void
-push(struct batch *b, enum task_priority server, struct queue_entry *entry)
-{
-	const struct task_draft *d = b->drafts.draft;
-	const struct outcome *o = b->outcome;
-	size_t i, n = 0;
-
-	for (i = 0; i < b->drafts.n; i++)
-		if (d[i].priority == server && o[i].refused == NULL &&
-		    o[i].accepted.status == TASK_QUEUED)
-			entry[n++] =
-			    (struct queue_entry){ d[i].queue, d[i].id };
-	if (n > 0)
-		redis_send(queue_push_many(
-		    api_app(&b->call)->redis[server], entry, n));
-}
 
 static bool
 any_is_soon(const struct batch *b)
@@ -221,11 +273,15 @@ static enum flow_next
 announce(struct flow *f)
 {
 	struct batch *b = (struct batch *)f;
-	struct queue_entry *entry =
-	    arena_alloc(&f->arena, b->drafts.n * sizeof(*entry));
+	struct announcer *to = api_announcer(api_app(&b->call));
+	const struct task_draft *d = b->drafts.draft;
+	const struct outcome *o = b->outcome;
 
-	push(b, PRIORITY_HIGH, entry);
-	push(b, PRIORITY_LOW, entry);
+	if (b->replayed)
+		return FLOW_NEXT;
+	for (size_t i = 0; i < b->drafts.n; i++)
+		if (o[i].refused == NULL && o[i].accepted.status == TASK_QUEUED)
+			announce_ready(to, d[i].priority, d[i].queue, &d[i].id);
 	if (any_is_soon(b))
 		accept_tell_scheduler(&b->call);
 	return FLOW_NEXT;
@@ -275,6 +331,8 @@ batch_end(struct flow *f, enum err err)
 		api_refuse(&b->call, err);
 		return;
 	}
+	if (b->replayed)
+		keyed_note_replay(&b->call);
 	/* What was accepted is not undone by what came after it. */
 	if (err != OK)
 		give_up_rest(b, err);

@@ -77,7 +77,6 @@ extern const struct doc_schema doc_schemas[];
 
 /* What the routes read. */
 extern const struct input_table register_input, login_input;
-extern const struct doc_param list_params[];
 
 /* The document, whole. */
 void openapi_write(struct buf *, const struct route *, size_t n);

@@ -94,7 +94,6 @@ const struct route_doc list_doc = {
 	.id = "listTasks",
 	.tag = "tasks",
 	.summary = "Your tasks, newest first",
-	.query = list_params,
 	.answers = list_answers,
 	.errors = needs_servers,
 };

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "doc.h"
 #include "draft.h"
+#include "task/keyed.h"
 
 #define A_NAME "a string of 1 to 64 of A-Z a-z 0-9 _ . -"
 
@@ -105,6 +106,16 @@ take_timeout(void *to, const struct jsn_value *v, struct arena *a)
 	return true;
 }
 
+static bool
+take_unique_key(void *to, const struct jsn_value *v, struct arena *a)
+{
+	struct draft *d = to;
+	const char **key = &d->task->unique_key;
+
+	return input_str(v, 1, UNIQUE_KEY_SIZE - 1, a, key) &&
+	    unique_key_ok(*key);
+}
+
 static const struct input_member members[] = {
 	{ .name = "type",
 	    .allowed = A_NAME,
@@ -142,6 +153,9 @@ static const struct input_member members[] = {
 	    .schema = "{\"type\":\"integer\",\"minimum\":1,"
 		      "\"maximum\":86400}",
 	    .take = take_timeout },
+	{ .name = "unique_key",
+	    .allowed = "a string of 1 to 200 characters",
+	    .take = take_unique_key },
 };
 
 const struct input_table draft_input = { members, NELEM(members) };

@@ -1,28 +1,28 @@
 /*
- * GET /tasks: the caller's tasks, newest first, page by page.
+ * GET /tasks: the caller's tasks, newest first, page by page, up and down.
  *
- * The cursor is the last id of a page and says only "below this one", among
- * the caller's own: a forged one harms nobody.
+ * A page says where the next one and the one before it begin: beyond its last
+ * and its first id. Ids sort by their making, so tasks that come in meanwhile
+ * are above all pages, and paging neither repeats nor misses one of the others.
  */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "api.h"
 #include "call.h"
 #include "doc.h"
 #include "charge.h"
+#include "cursor.h"
+#include "listing.h"
 #include "render.h"
-
-#define LIMIT_DEFAULT 50
-#define LIMIT_MAX 200
 
 struct list {
 	struct api_call call;
-	enum task_status status; /* 0: any */
-	int64_t limit;
-	bool has_below;
-	struct id below;
+	struct listing want;
 	struct pg_call *rows;
+	/* The page, once it is read. */
+	int n;
+	bool has_next, has_prev;
+	struct id next, prev; /* beyond these */
 };
 
 static flow_step parse_query, read_tasks;
@@ -44,84 +44,16 @@ const struct flow_def list_flow = {
 	.end = list_end,
 };
 
-/* ---- the query ---- */
-static bool
-take_status(struct list *l, const char *text)
-{
-	l->status = task_status_parse(text);
-	return l->status != 0;
-}
-
-static bool
-take_limit(struct list *l, const char *text)
-{
-	size_t n = strspn(text, "0123456789");
-
-	if (n == 0 || n > 9 || text[n] != '\0')
-		return false;
-	l->limit = strtoll(text, NULL, 10);
-	return l->limit >= 1 && l->limit <= LIMIT_MAX;
-}
-
-static bool
-take_cursor(struct list *l, const char *text)
-{
-	l->has_below = true;
-	return id_parse(text, strlen(text), &l->below);
-}
-
-static const struct {
-	const char *name, *allowed;
-	bool (*take)(struct list *, const char *);
-} params[] = {
-	{ "status",
-	    "PENDING, QUEUED, IN_PROGRESS, RETRYING, COMPLETED, FAILED or "
-	    "CANCELLED",
-	    take_status },
-	{ "limit", "an integer from 1 to 200", take_limit },
-	{ "cursor", "the next_cursor of another page", take_cursor },
-};
-static const char *const known_params[] = { "status", "limit", "cursor", NULL };
-
-const struct doc_param list_params[] = {
-	{ "status", S_STR, "Only these." },
-	{ "limit", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":200}",
-	    "Of a page; 50 unless told." },
-	{ "cursor", S_STR, "The next_cursor of another page." },
-	{ NULL, NULL, NULL },
-};
-
-static enum err
-parse_param(struct list *l, size_t i)
-{
-	bool many;
-	const char *text = http_query(l->call.http.req, params[i].name, &many);
-
-	if (text == NULL || (!many && params[i].take(l, text)))
-		return OK;
-	return fault_set(&l->call.fault, ERR_UNPROCESSABLE, "",
-	    "%s is \"%.60s\"%s; allowed is %s, once", params[i].name, text,
-	    many ? " and more" : "", params[i].allowed);
-}
-
 static enum flow_next
 parse_query(struct flow *f)
 {
 	struct list *l = (struct list *)f;
-	const char *unknown =
-	    http_query_unknown(l->call.http.req, known_params);
-	enum err err = OK;
-	size_t i;
+	struct api_call *c = &l->call;
 
-	l->limit = LIMIT_DEFAULT;
-	if (unknown != NULL)
-		err = fault_set(&l->call.fault, ERR_UNPROCESSABLE, "",
-		    "the parameter \"%.60s\" is unknown; allowed are status, "
-		    "limit and cursor",
-		    unknown);
-	for (i = 0; i < NELEM(params) && err == OK; i++)
-		err = parse_param(l, i);
-	return flow_check(f, err);
+	l->want.filter.user = c->caller.user_id;
+	return flow_check(f,
+	    listing_parse(c->http.req, span_of(api_app(c)->conf->jwt_secret),
+		&f->arena, &l->want, &c->fault));
 }
 
 /* One more than asked for tells whether there is another page. */
@@ -130,26 +62,92 @@ read_tasks(struct flow *f)
 {
 	struct list *l = (struct list *)f;
 
-	l->rows = tasks_list(api_app(&l->call)->pg, &l->call.caller.user_id,
-	    l->status, l->has_below ? &l->below : NULL, l->limit + 1);
+	l->rows = tasks_list(api_app(&l->call)->pg, &l->want.filter, l->want.up,
+	    l->want.limit + 1);
 	return pg_run(l->rows, f);
 }
 
 /* ---- the page ---- */
 static void
-add_link(struct list *l, const char *cursor)
+id_of(const struct list *l, int row, struct id *ret)
 {
-	char text[160];
+	struct task_row t;
 
-	snprintf(text, sizeof(text),
-	    "</tasks?limit=%lld%s%s&cursor=%s>; rel=\"next\"",
-	    (long long)l->limit, l->status != 0 ? "&status=" : "",
-	    l->status != 0 ? task_status_name(l->status) : "", cursor);
-	http_add_header(l->call.http.req, "Link", text);
+	tasks_row(l->rows, row, false, &t);
+	*ret = t.id;
+}
+
+/* The neighbour of an id, so that "beyond" it includes the id itself. */
+static struct id
+id_beside(struct id id, bool up)
+{
+	for (int i = (int)sizeof(id.b) - 1; i >= 0; i--) {
+		id.b[i] = (uint8_t)(id.b[i] + (up ? 1 : -1));
+		if (id.b[i] != (up ? 0 : 0xff))
+			break;
+	}
+	return id;
+}
+
+/* Behind us is the page that we came from; before us, if there is one more row,
+ * or not all was looked at. */
+static void
+look_around(struct list *l)
+{
+	bool up = l->want.up, came = l->want.has_cursor, more, stopped;
+	struct id last, first, end;
+
+	stopped = tasks_list_end(l->rows, &end);
+	l->n = pg_rows(l->rows) - stopped;
+	more = l->n > l->want.limit;
+	l->n -= more;
+	if (l->n > 0) {
+		id_of(l, 0, &first);
+		id_of(l, l->n - 1, &last);
+	} else {
+		first = last = id_beside(l->want.cursor.id, !up);
+	}
+	/* Nothing found: back is the way we came, its last task included. */
+	if (l->n == 0)
+		first = id_beside(l->want.cursor.id, up);
+	if (stopped)
+		last = end;
+	l->has_next = up ? came : more || stopped;
+	l->has_prev = up ? more || stopped : came;
+	l->next = up ? first : last;
+	l->prev = up ? last : first;
 }
 
 static void
-write_page(struct list *l, struct jsn_w *w, int n, const char *cursor)
+make_cursor(const struct list *l, bool up, const struct id *id, char *ret)
+{
+	const struct cursor c = { up, *id };
+
+	cursor_format(&c, span_of(api_app(&l->call)->conf->jwt_secret),
+	    l->want.list, ret);
+}
+
+static void
+add_links(struct list *l, const char *next, const char *prev)
+{
+	struct http_req *req = l->call.http.req;
+	struct buf link;
+
+	if (next == NULL && prev == NULL)
+		return;
+	buf_init(&link, 16384);
+	if (next != NULL)
+		listing_link(&l->want, next, "next", &link);
+	if (next != NULL && prev != NULL)
+		buf_adds(&link, ", ");
+	if (prev != NULL)
+		listing_link(&l->want, prev, "prev", &link);
+	http_add_header(req, "Link", link.data);
+	buf_fini(&link);
+}
+
+static void
+write_page(struct list *l, struct jsn_w *w, const char *next, const char *prev)
 {
 	struct task_row row;
 	int i;
@@ -157,13 +155,15 @@ write_page(struct list *l, struct jsn_w *w, int n, const char *cursor)
 	jsn_w_open(w, '{');
 	jsn_w_key(w, "items");
 	jsn_w_open(w, '[');
-	for (i = 0; i < n; i++) {
-		tasks_row(l->rows, i, false, &row);
+	for (i = 0; i < l->n; i++) {
+		tasks_row(l->rows, l->want.up ? l->n - 1 - i : i, false, &row);
 		render_task(w, &row, false);
 	}
 	jsn_w_close(w, ']');
 	jsn_w_key(w, "next_cursor");
-	jsn_w_strz(w, cursor);
+	jsn_w_strz(w, next);
+	jsn_w_key(w, "prev_cursor");
+	jsn_w_strz(w, prev);
 	jsn_w_close(w, '}');
 }
 
@@ -171,9 +171,7 @@ static void
 list_end(struct flow *f, enum err err)
 {
 	struct list *l = (struct list *)f;
-	char cursor[ID_TEXT_SIZE];
-	struct task_row last;
-	bool has_more;
+	char next[CURSOR_SIZE], prev[CURSOR_SIZE];
 	struct buf body;
 	struct jsn_w w;
 
@@ -181,15 +179,14 @@ list_end(struct flow *f, enum err err)
 		api_refuse(&l->call, err);
 		return;
 	}
-	has_more = pg_rows(l->rows) > l->limit;
-	if (has_more) {
-		tasks_row(l->rows, (int)l->limit - 1, false, &last);
-		id_format(&last.id, cursor);
-		add_link(l, cursor);
-	}
+	look_around(l);
+	if (l->has_next)
+		make_cursor(l, false, &l->next, next);
+	if (l->has_prev)
+		make_cursor(l, true, &l->prev, prev);
+	add_links(l, l->has_next ? next : NULL, l->has_prev ? prev : NULL);
 	api_body_init(&body);
 	jsn_w_init(&w, &body);
-	write_page(l, &w, has_more ? (int)l->limit : pg_rows(l->rows),
-	    has_more ? cursor : NULL);
+	write_page(l, &w, l->has_next ? next : NULL, l->has_prev ? prev : NULL);
 	api_reply(&l->call, 200, &body);
 }

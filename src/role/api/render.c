@@ -94,6 +94,8 @@ render_task(struct jsn_w *w, const struct task_row *t, bool with_bodies)
 	put_id(w, "worker", &t->worker);
 	put_text(w, "error", t->error);
 	put_text(w, "traceparent", t->traceparent);
+	if (t->unique_key.p != NULL)
+		put_text(w, "unique_key", t->unique_key);
 	if (with_bodies) {
 		put_json(w, "payload", t->payload);
 		put_json(w, "result", t->result);

@@ -58,6 +58,14 @@ note_retry(struct flow *f)
 
 	if (!tasks_retried(k->retry, 0, &k->acted))
 		return flow_check(f, ERR_NOT_FOUND);
+	if (!k->acted.done &&
+	    (k->acted.status == TASK_FAILED ||
+		k->acted.status == TASK_CANCELLED))
+		return flow_check(f,
+		    fault_set(&t->call.fault, ERR_KEY_HELD, "",
+			"the task is %s, and another one that is not final has "
+			"its unique_key",
+			task_status_name(k->acted.status)));
 	if (!k->acted.done)
 		return act_refuse(&t->call, k->acted.status,
 		    "a task that is FAILED or CANCELLED can be retried");

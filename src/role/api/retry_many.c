@@ -18,7 +18,7 @@
 
 struct retry_many {
 	struct api_call call;
-	struct task_filter filter;
+	struct retry_filter filter;
 	int64_t limit;
 	bool dry_run;
 	struct pg_call *find, *retry;
@@ -55,7 +55,7 @@ const struct flow_def retry_many_flow = {
 static bool
 take_status(void *to, const struct jsn_value *v, struct arena *a)
 {
-	struct task_filter *f = &((struct retry_many *)to)->filter;
+	struct retry_filter *f = &((struct retry_many *)to)->filter;
 	const char *name;
 
 	if (!input_str(v, 1, 16, a, &name))
@@ -86,7 +86,7 @@ take_queue(void *to, const struct jsn_value *v, struct arena *a)
 static bool
 take_priority(void *to, const struct jsn_value *v, struct arena *a)
 {
-	struct task_filter *f = &((struct retry_many *)to)->filter;
+	struct retry_filter *f = &((struct retry_many *)to)->filter;
 	const char *name;
 
 	f->has_priority = true;
@@ -130,7 +130,7 @@ take_limit(void *to, const struct jsn_value *v, struct arena *a)
 static bool
 take_cursor(void *to, const struct jsn_value *v, struct arena *a)
 {
-	struct task_filter *f = &((struct retry_many *)to)->filter;
+	struct retry_filter *f = &((struct retry_many *)to)->filter;
 	const char *text;
 
 	f->has_below = true;

@@ -51,8 +51,9 @@ show_end(struct flow *f, enum err err)
 	http_add_header(req, "ETag", etag);
 	http_add_header(req, "Cache-Control", "private, no-cache");
 	http_add_header(req, "Vary", "Authorization, X-API-Key, Prefer");
-	if (is_unchanged(http_header(req, "If-None-Match"), etag))
+	if (is_unchanged(http_header(req, "If-None-Match"), etag)) {
+		await_say_waited(t);
 		http_reply(req, 304, NULL, span_of(NULL));
-	else
+	} else
 		await_reply(t, 200);
 }

@@ -15,11 +15,14 @@
 #include "base/metric.h"
 #include "charge.h"
 #include "draft.h"
+#include "keyed.h"
 
 struct submit {
 	struct api_task task;
 	struct task_draft draft;
 	struct task_accepted accepted;
+	struct task_request request;
+	bool keyed, replayed;
 	struct pg_call *insert;
 };
 
@@ -59,8 +62,11 @@ parse_draft(struct flow *f)
 	if (err == OK)
 		err = draft_parse(http_body(req), api_app(c)->conf,
 		    clock_wall_us(), &f->arena, &s->draft, &c->fault);
+	if (err == OK)
+		err = keyed_request(c, "POST /tasks", &s->request);
 	if (err != OK)
 		return flow_check(f, err);
+	s->keyed = keyed_any(&s->request, &s->draft, 1);
 	accept_draft(c, accept_traceparent(c), 0, &s->draft);
 	s->task.id = s->draft.id;
 	http_note_id(req, "task", &s->task.id);
@@ -71,9 +77,25 @@ static enum flow_next
 insert_task(struct flow *f)
 {
 	struct submit *s = (struct submit *)f;
+	struct pg *pg = api_app(&s->task.call)->pg;
 
-	s->insert = tasks_insert(api_app(&s->task.call)->pg, &s->draft, 1);
+	if (s->keyed)
+		s->insert = tasks_insert_keyed(pg, &s->draft, 1, &s->request);
+	else
+		s->insert = tasks_insert(pg, &s->draft, 1);
 	return pg_run(s->insert, f);
+}
+
+static enum err
+note_keyed(struct submit *s)
+{
+	struct api_call *c = &s->task.call;
+	struct task_keyed k;
+
+	tasks_keyed(s->insert, 0, &k);
+	s->replayed = k.replayed;
+	return keyed_outcome(
+	    &k, &c->http.flow.arena, &s->draft, &s->accepted, &c->fault);
 }
 
 /* The task as it is now, without reading it back. */
@@ -83,11 +105,19 @@ note_accepted(struct flow *f)
 	struct submit *s = (struct submit *)f;
 	const struct task_draft *d = &s->draft;
 	struct task_accepted *a = &s->accepted;
+	enum err err = OK;
 	bool pending;
 
-	accept_result(s->insert, 0, d, a);
-	metric_count(METRIC_SUBMITTED + d->priority, 1);
+	if (s->keyed)
+		err = note_keyed(s);
+	else
+		accept_result(s->insert, 0, d, a);
+	if (err != OK)
+		return flow_check(f, err);
+	if (!s->replayed)
+		metric_count(METRIC_SUBMITTED + d->priority, 1);
 	pending = a->status == TASK_PENDING;
+	s->task.id = d->id;
 	s->task.row = (struct task_row){ .id = d->id,
 		.status = a->status,
 		.priority = d->priority,
@@ -100,6 +130,7 @@ note_accepted(struct flow *f)
 		.type = span_of(d->type),
 		.queue = span_of(d->queue),
 		.traceparent = span_of(d->traceparent),
+		.unique_key = span_of(d->unique_key),
 		.payload = d->payload };
 	s->task.known = true;
 	return FLOW_NEXT;
@@ -111,6 +142,8 @@ announce(struct flow *f)
 	struct submit *s = (struct submit *)f;
 	const struct app *app = api_app(&s->task.call);
 
+	if (s->replayed)
+		return FLOW_NEXT;
 	if (s->accepted.status == TASK_QUEUED)
 		announce_ready(api_announcer(app), s->draft.priority,
 		    s->draft.queue, &s->draft.id);
@@ -129,9 +162,11 @@ submit_end(struct flow *f, enum err err)
 
 	await_end(t);
 	if (!t->known) {
-		api_refuse(&t->call, err);
+		api_refuse(&t->call, keyed_failed(s->insert, err));
 		return;
 	}
+	if (s->replayed)
+		keyed_note_replay(&t->call);
 	id_format(&t->id, location + strlen(location));
 	http_add_header(t->call.http.req, "Location", location);
 	await_reply(t, is_late ? 202 : 201);

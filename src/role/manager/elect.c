@@ -81,6 +81,7 @@ take_over(struct manager *m)
 	signal_raise(&m->scan.wake);
 	signal_raise(&m->upkeep.wake);
 	signal_raise(&m->depth.wake);
+	signal_raise(&m->forget.wake);
 }
 
 static enum flow_next

@@ -44,6 +44,7 @@ manager_start(struct app *app, char *err, size_t size)
 	duty_init(&m->scan, m);
 	duty_init(&m->upkeep, m);
 	duty_init(&m->depth, m);
+	duty_init(&m->forget, m);
 	m->due_listener =
 	    redis_listen(app->redis[PRIORITY_HIGH], SIGNAL_DUE, on_due, m);
 	elect_start(m);
@@ -53,6 +54,7 @@ manager_start(struct app *app, char *err, size_t size)
 	m->reconciler[PRIORITY_HIGH] = reconcile_start(m, PRIORITY_HIGH);
 	upkeep_start(m);
 	depth_start(m);
+	forget_start(m);
 	return m;
 }
 
@@ -82,8 +84,8 @@ static void
 manager_stop(void *state)
 {
 	struct manager *m = state;
-	struct duty *duties[] = { &m->schedule, &m->scan, &m->upkeep,
-		&m->depth };
+	struct duty *duties[] = { &m->schedule, &m->scan, &m->upkeep, &m->depth,
+		&m->forget };
 	size_t i;
 
 	metric_forget(m);

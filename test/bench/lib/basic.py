@@ -71,6 +71,16 @@ def enqueue_and_process(bench):
     bench.stack.forget_tasks()
 
 
+def keyed(bench):
+    """The same, each with an Idempotency-Key of its own; no worker runs."""
+    n = bench.options.n
+    span = procs.Span(bench.stack.groups())
+    got = bench.submit("--count", n, "--connections", 32, "--keys")
+    bench.row("enqueue_keyed_c32", got["rate"], "tasks/s", n=n, s=round(got["seconds"], 2), p50_us=got["p50_us"],
+              p99_us=got["p99_us"], **span.stop(n, client=got["cpu_s"]))
+    bench.stack.forget_tasks()
+
+
 def process(bench, n):
     span = procs.Span(bench.stack.groups())
     start = time.monotonic()

@@ -157,6 +157,7 @@ class Bench:
         self.stack.stop("worker-1")
         self.stack.forget_tasks()
         self.part(basic.enqueue_and_process, "enqueue_c32", "process")
+        self.part(basic.keyed, "enqueue_keyed_c32")
         self.part(basic.latencies, "submit_latency", "submit_p50", "submit_p99", "submit_rate")
         self.part(basic.bulk, "enqueue_bulk100")
         self.part(scale.workers, "scale_workers", wanted=first)

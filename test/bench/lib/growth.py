@@ -101,7 +101,7 @@ def reads(bench, total):
     ids = tasks.sample(bench.stack, total + TASKS, IDS)
     middle = sorted(ids)[len(ids) * 45 // 100:len(ids) * 55 // 100 + 1]
     kinds = {"get_c32": (32, [f"/tasks/{i}" for i in ids]), "list_first_c8": (8, ["/tasks"]),
-             "list_middle_c8": (8, [f"/tasks?cursor={i}" for i in middle])}
+             "list_middle_c8": (8, [f"/tasks?cursor={tasks.cursor(bench.stack, i)}" for i in middle])}
     return {name: rate_of(bench, *kind) for name, kind in kinds.items()}
 
 

@@ -8,6 +8,7 @@ use Time::HiRes qw(sleep time);
 use Chaos::Act;
 use Chaos::Http;
 
+use constant REPEATS => 60;
 our @QUEUES = qw(default slow mail);
 my $json = JSON::PP->new->utf8->canonical;
 
@@ -43,12 +44,14 @@ sub draw {
     $asked{max_attempts} = pick(1, 2, 5, 8) if rand() < 0.4;
     $asked{max_attempts} = 1 if $do eq 'always' && rand() < 0.3;
     Chaos::Act::stretch($client, \%asked);
+    $asked{unique_key} = "user $client key " . int rand 4 if rand() < 0.12;
+    $asked{key} = "$client/$count/$salt" if rand() < 0.3;    # an Idempotency-Key, if it goes alone
     return \%asked;
 }
 
 sub body_of {
     my ($asked) = @_;
-    my @members = map { qq("$_":"$asked->{$_}") } grep { defined $asked->{$_} } qw(type priority queue);
+    my @members = map { qq("$_":"$asked->{$_}") } grep { defined $asked->{$_} } qw(type priority queue unique_key);
     push @members, map { qq("$_":$asked->{$_}) } grep { defined $asked->{$_} } qw(delay_seconds max_attempts payload);
     return '{' . join(',', @members) . '}';
 }
@@ -67,12 +70,31 @@ sub outcome {
 sub submit {
     my ($http, $client, $asked, $out) = @_;
     my $sent = time;
-    my ($status, $body) = $http->call(POST => '/tasks', token => $client->{token}, body => body_of($asked));
+    my ($status, $body) = post($http, $client, '/tasks', body_of($asked), $asked->{key});
     my $outcome = outcome($status, $body);
     my %more = $outcome eq 'accepted' && $body =~ /"id":"([^"]+)"/ ? (id => $1) : ();
     syswrite $out, record($client, $asked, $sent, $status, $outcome, $body, %more);
     Chaos::Act::accepted($client, $asked, $more{id}) if defined $more{id};
-    return $outcome eq 'accepted';
+    return $outcome eq 'accepted' || is_held($asked, $status);
+}
+
+# is_held ASKED STATUS: refused as another task has its unique_key, which is how it should be.
+sub is_held { my ($asked, $status) = @_; return defined $asked->{unique_key} && $status == 409 }
+
+# post HTTP CLIENT PATH BODY KEY: with a key, what has no known outcome is sent again until it has one, for some time.
+sub post {
+    my ($http, $client, $path, $body, $key) = @_;
+    my @headers = defined $key ? (qq(Idempotency-Key: "$key")) : ();
+    my $tries = defined $key ? REPEATS : 1;
+    my ($status, $answer);
+    for my $try (1 .. $tries) {
+        sleep 0.2 if $try > 1;
+        my ($now, $text) = $http->call(POST => $path, token => $client->{token}, body => $body, headers => \@headers);
+        # What was not sent, or not done, says nothing of the tries before it.
+        ($status, $answer) = ($now, $text) if !defined $status || $now != 0 && $now != 503 && $text !~ /idempotency-running/;
+        last if outcome($status, $answer) =~ /^(?:accepted|refused)$/ && $answer !~ /idempotency-running/;
+    }
+    return ($status, $answer);
 }
 
 # record CLIENT ASKED SENT STATUS OUTCOME BODY: a line of the history; more members may follow.
@@ -88,9 +110,10 @@ sub record {
 sub submit_batch {
     my ($http, $client, $number, $list, $out) = @_;
     my $sent = time;
-    my ($status, $body) = $http->call(POST => '/tasks/batch', token => $client->{token},
-        body => '{"tasks":[' . join(',', map { body_of($_) } @$list) . ']}');
-    my @items = $status == 201 || $status == 200 ? @{ $json->decode($body)->{tasks} } : ();
+    my $key = $list->[0]{key};
+    for my $asked (@$list) { if (defined $key) { $asked->{key} = $key } else { delete $asked->{key} } }
+    my ($status, $body) = post($http, $client, '/tasks/batch', '{"tasks":[' . join(',', map { body_of($_) } @$list) . ']}', $key);
+    my @items = $body =~ /^\{"tasks":/ ? @{ $json->decode($body)->{tasks} } : ();
     my ($lines, $all) = ('', 1);
     for my $asked (@$list) {
         my $item = shift @items;
@@ -100,7 +123,7 @@ sub submit_batch {
         $more{id} = $item->{id} if $outcome eq 'accepted';
         Chaos::Act::accepted($client, $asked, $more{id}) if defined $more{id};
         $lines .= record($client, $asked, $sent, $said[0], $outcome, $said[1], %more);
-        $all &&= $outcome eq 'accepted';
+        $all &&= $outcome eq 'accepted' || is_held($asked, $said[0]);
     }
     syswrite $out, $lines;
     return $all;

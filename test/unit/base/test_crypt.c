@@ -35,6 +35,12 @@ digests_of_the_standards(void **state)
 	assert_string_equal(text,
 	    "e3b0c44298fc1c149afbf4c8996fb924"
 	    "27ae41e4649b934ca495991b7852b855");
+	/* RFC 4231, test case 2 */
+	crypt_hmac_sha256("Jefe", 4, "what do ya want for nothing?", 28, sum);
+	hex(sum, sizeof(sum), text);
+	assert_string_equal(text,
+	    "5bdcc146bf60754e6a042426089575c7"
+	    "5a003f089d2739839dec58b964ec3843");
 	crypt_sha1_hex("abc", 3, text);
 	assert_string_equal(text, "a9993e364706816aba3e25717850c26c9cd0d89d");
 	crypt_sha1_hex("a\0c", 3, text);

@@ -18,7 +18,7 @@ set_up(void **state)
 {
 	(void)state;
 	arena_init(&arena);
-	fault = (struct fault){ "", "" };
+	fault = (struct fault){ "", "", "" };
 	return 0;
 }
 

@@ -153,7 +153,7 @@ static void
 end_json(struct flow *f, enum err err)
 {
 	struct http_req *req = ((struct http_flow *)f)->req;
-	struct fault fault = { "", "" };
+	struct fault fault = { "", "", "" };
 	struct id id;
 
 	assert_int_equal(err, OK);

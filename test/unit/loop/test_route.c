@@ -154,7 +154,8 @@ test_problems(void **state)
 		assert_string_equal(p->name, err_name(e));
 		assert_int_equal(p->status, problem_status(e));
 		assert_true(p->status >= 400);
-		if (p->status == 429 || p->status == 503)
+		if (p->status == 429 || p->status == 503 ||
+		    e == ERR_KEY_RUNNING)
 			assert_true(p->retry_after_s > 0);
 		else
 			assert_int_equal(p->retry_after_s, 0);

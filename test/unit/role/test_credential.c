@@ -14,7 +14,7 @@
 #include "../../fuzz/fuzz_credential.c"
 #include "task/lockout.h"
 
-#define CORPUS "test/fuzz/corpus/credential"
+#define CORPUS "test/fuzz/corpus/fuzz_credential"
 #define SOME_ENTRY                              \
 	"019283a4-1234-7000-8000-0123456789ab " \
 	"019283a4-1234-7000-8000-0123456789ac"

@@ -43,7 +43,7 @@ tear_down(void **state)
 static enum err
 parse(const char *body)
 {
-	fault = (struct fault){ "", "" };
+	fault = (struct fault){ "", "", "" };
 	return draft_parse(
 	    span_of(body), &conf, NOW_US, &arena, &draft, &fault);
 }
@@ -186,7 +186,7 @@ struct refusal {
 #define A_DELAY "a number from 0 to 315360000"
 #define KNOWN                                                           \
 	"type, payload, priority, queue, scheduled_at, delay_seconds, " \
-	"max_attempts, timeout_seconds"
+	"max_attempts, timeout_seconds, unique_key"
 
 static const struct refusal refusals[] = {
 	{ "{}", "/type", "type is missing; allowed is " A_NAME },

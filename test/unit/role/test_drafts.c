@@ -43,7 +43,7 @@ parse(const char *body)
 {
 	const struct draft_base base = { &conf, NOW_US, &arena };
 
-	fault = (struct fault){ "", "" };
+	fault = (struct fault){ "", "", "" };
 	return drafts_parse(span_of(body), &base, &drafts, &fault);
 }
 

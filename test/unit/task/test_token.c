@@ -66,7 +66,7 @@ forge(jwt_alg_t alg, const char *key, const struct claims *c)
 static enum err
 verify(const char *secret, const char *token, int64_t now)
 {
-	struct fault fault = { "", "" };
+	struct fault fault = { "", "", "" };
 	struct caller caller;
 	enum err err = token_verify(NULL, secret, token, now, &caller, &fault);
 
