@@ -141,6 +141,8 @@ note_keyed_one(struct batch *b, size_t i)
 	if (err != OK)
 		o->refused = refusal_new(a, err, &why);
 	b->naccepted += err == OK;
+	if (err == OK && !k.replayed)
+		metric_count(METRIC_SUBMITTED + b->drafts.draft[i].priority, 1);
 	b->replayed |= k.replayed;
 	o->done = true;
 	return OK;
