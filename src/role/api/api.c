@@ -17,6 +17,8 @@ static const struct route routes[] = {
 	{ HTTP_GET, "/tasks/{id}", &show_flow, SCOPE_TASKS_READ, NULL },
 	{ HTTP_GET, "/tasks/{id}/events", &events_flow, SCOPE_TASKS_READ,
 	    NULL },
+	{ HTTP_GET, "/autoscaling/{queue}", &autoscaling_flow, SCOPE_TASKS_READ,
+	    NULL },
 	/* What every role serves. */
 	{ HTTP_GET, "/livez", &livez_flow, SCOPE_NONE, NULL },
 	{ HTTP_GET, "/readyz", &readyz_flow, SCOPE_NONE, NULL },

@@ -5,7 +5,7 @@
 #include "role/app.h"
 
 extern const struct flow_def register_flow, login_flow, submit_flow, batch_flow,
-    list_flow, show_flow, events_flow;
+    list_flow, show_flow, events_flow, autoscaling_flow;
 
 /* What requests share. NULL: the role has stopped. */
 struct waiters *api_waiters(const struct app *);

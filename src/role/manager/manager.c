@@ -29,6 +29,7 @@ manager_start(struct app *app, char *err, size_t size)
 	duty_init(&m->schedule, m);
 	duty_init(&m->scan, m);
 	duty_init(&m->upkeep, m);
+	duty_init(&m->inflight, m);
 	m->due_listener =
 	    redis_listen(app->redis[PRIORITY_HIGH], SIGNAL_DUE, on_due, m);
 	elect_start(m);
@@ -37,6 +38,7 @@ manager_start(struct app *app, char *err, size_t size)
 	m->reconciler[PRIORITY_LOW] = reconcile_start(m, PRIORITY_LOW);
 	m->reconciler[PRIORITY_HIGH] = reconcile_start(m, PRIORITY_HIGH);
 	upkeep_start(m);
+	inflight_start(m);
 	return m;
 }
 
@@ -66,7 +68,8 @@ static void
 manager_stop(void *state)
 {
 	struct manager *m = state;
-	struct duty *duties[] = { &m->schedule, &m->scan, &m->upkeep };
+	struct duty *duties[] = { &m->schedule, &m->scan, &m->upkeep,
+		&m->inflight };
 	size_t i;
 
 	redis_unlisten(m->due_listener);

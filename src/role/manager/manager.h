@@ -36,7 +36,7 @@ struct manager {
 	struct redis_listener *due_listener;
 	struct flow *elect;
 	struct flow_signal elect_wake;
-	struct duty schedule, scan, upkeep;
+	struct duty schedule, scan, upkeep, inflight;
 	struct reconciler *reconciler[2]; /* by server */
 };
 
@@ -61,6 +61,7 @@ void reconcile_free(struct reconciler *);
  * latest in so many milliseconds. */
 void want_full_pass(struct manager *, enum task_priority server, int64_t in_ms);
 void upkeep_start(struct manager *);
+void inflight_start(struct manager *);
 
 /* Begin a duty's flow, whose struct begins with struct duty_flow. */
 struct duty_flow {
