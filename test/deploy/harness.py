@@ -17,12 +17,13 @@ class Skipped(Exception):
 
 def run(tests):
     """Run functions by their names; the exit status of the program."""
-    failed = skipped = 0
+    failed = skipped = ran = 0
     wanted = sys.argv[1:]
     for test in tests:
         name = test.__name__
         if wanted and name not in wanted:
             continue
+        ran += 1
         print(f"[ RUN      ] {name}", flush=True)
         try:
             test()
@@ -39,7 +40,9 @@ def run(tests):
         print(f"{skipped} SKIPPED TEST(S)")
     if failed:
         print(f"{failed} FAILED TEST(S)", flush=True)
-    return 1 if failed else 0
+    if not ran:
+        print(f"no test has one of these names: {wanted}")
+    return 1 if failed or not ran else 0
 
 
 def command(*argv, **more):
