@@ -15,8 +15,8 @@ class Skipped(Exception):
     """A test that cannot run here; it counts as nothing."""
 
 
-def run(tests):
-    """Run functions by their names; the exit status of the program."""
+def run(tests, stop=False):
+    """Run functions by their names; the exit status of the program. stop: each needs the one before."""
     failed = skipped = ran = 0
     wanted = sys.argv[1:]
     for test in tests:
@@ -34,6 +34,8 @@ def run(tests):
             failed += 1
             traceback.print_exc(file=sys.stdout)
             print(f"[  FAILED  ] {name}", flush=True)
+            if stop:
+                break
         else:
             print(f"[       OK ] {name}", flush=True)
     if skipped:
