@@ -36,7 +36,7 @@ SQL     := $(sort $(wildcard sql/schema/*.sql sql/query/*.sql src/task/lua/*.lua
 .DEFAULT_GOAL := all
 .PHONY: all help run demo check check-all check-unit check-integration \
 	check-crash chaos overload abuse bench soak budget lint fmt \
-	fuzz valgrind conf install uninstall clean
+	fuzz valgrind conf manifests check-image install uninstall clean
 .DELETE_ON_ERROR:
 
 all: build/taskflowd			## build build/taskflowd
@@ -69,6 +69,8 @@ UNIT     := $(UNIT_SRC:%.c=$(B)/%)
 INT_SRC  := $(wildcard test/integration/test_*.c)
 INT      := $(INT_SRC:%.c=$(B)/%)
 CRASH_TESTS := $(patsubst %.c,$(B)/%,$(wildcard test/crash/test_*.c))
+# Scripts, which find the daemon by TASKFLOW_BIN.
+DEPLOY   := $(wildcard test/deploy/test_* test/scale/test_*)
 SUPPORT  := $(patsubst %.c,$(B)/%.o,$(wildcard test/support/*.c))
 TEST_LIBS = $(LIBS) $(shell pkg-config --libs cmocka)
 floor_objs = $(filter $(foreach f,$(1),$(B)/src/$(f)/%),$(OBJ)) $(B)/gen/sql.o
@@ -120,7 +122,7 @@ check:					## install what tests need, build, run all tests
 	$(Q)deploy/local/packages check
 	$(Q)$(MAKE) check-all
 check-all: $(B)/taskflowd $(UNIT) $(REPLAY) $(INT)
-	$(Q)TASKFLOW_BIN=$(B)/taskflowd test/run $(UNIT) $(REPLAY) -- $(INT)
+	$(Q)TASKFLOW_BIN=$(B)/taskflowd test/run $(UNIT) $(REPLAY) -- $(INT) $(DEPLOY)
 # The daemon kills itself at each step of each write path, one after the other.
 check-crash: $(CRASH_TESTS)		## crash points, in a build of their own
 	$(Q)$(MAKE) --no-print-directory -s CRASH=1 build/crash-plain/taskflowd
@@ -183,6 +185,13 @@ valgrind: $(UNIT)			## the unit tests under valgrind
 	$(Q)for t in $(filter-out %/test_child_exec %/test_http_limits,$(UNIT)); do \
 		$(VALGRIND) $$t >build/valgrind.log 2>&1 || \
 			{ cat build/valgrind.log; echo "failed: $$t"; exit 1; }; done
+
+# ---- Kubernetes and images ---------------------------------------------------
+manifests:				## write deploy/kubernetes/taskflow.yaml from its parts (kubectl)
+	$(Q)test/deploy/flat >deploy/kubernetes/taskflow.yaml.new
+	$(Q)mv deploy/kubernetes/taskflow.yaml.new deploy/kubernetes/taskflow.yaml
+check-image: all			## build the image's tree and run it with podman, if that is here
+	$(Q)test/deploy/check_image build/taskflowd
 
 # ---- trying it --------------------------------------------------------------
 run:					## install, build, start everything, show what to type

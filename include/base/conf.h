@@ -97,6 +97,9 @@ struct conf {
 	int64_t	shutdown_timeout_ms, shutdown_delay_ms;
 	int64_t	builtin_handlers;	/* bool: noop, echo, sleep, fail, cpu */
 
+	/* autoscaling */
+	int64_t	scale_target, scale_min, scale_max;
+
 	struct conf_handler *handlers;	/* in the order of the file */
 	/* Of --create-admin, borrowed from argv; NULL: none. */
 	const char *admin_email, *admin_username;

@@ -92,6 +92,8 @@ struct redis_call *workers_add(struct redis *, const struct id *ids, size_t n);
 struct redis_call *workers_say(struct redis *, const struct id *ids, size_t n);
 /* For each worker: does its heartbeat exist? One reply each. */
 struct redis_call *workers_alive(struct redis *, const struct id *ids, size_t n);
+/* Their heartbeats: JSON, or nil. One reply each. */
+struct redis_call *workers_said(struct redis *, const struct id *ids, size_t n);
 /* Answer: 1 if it is dead now. */
 struct redis_call *worker_verdict(struct redis *, const struct id *worker);
 
@@ -107,6 +109,7 @@ struct redis_call *cluster_get(struct redis *);
 
 /* ---- has the server lost its data? ---- */
 struct redis_call *epoch_get(struct redis *);		/* nil: lost */
+void epoch_add(struct redis_call *);	/* the same command, in another call */
 struct redis_call *epoch_set(struct redis *, const struct id *epoch);
 /* Answer: [maxmemory-policy, value, maxmemory, value]. */
 struct redis_call *server_policy(struct redis *);

@@ -229,8 +229,9 @@ const struct conf_option conf_options[] = {
 
 { .group = "Worker",
   .name = "concurrency", .type = CONF_INT, .offset = AT(concurrency),
-  .def = "16", .min = 1, .max = 1000, .roles = WORKER,
-  .text = "Tasks that run at once." },
+  .def = "16", .min = 1, .max = 1000, .roles = API | WORKER,
+  .text = "Tasks that a worker runs at once; the API has to know it for "
+	"GET /autoscaling/{queue}." },
 { .name = "queues", .type = CONF_NAMES, .offset = AT(queues),
   .def = "default", .roles = WORKER,
   .text = "The queues to take tasks from, a comma list." },
@@ -251,6 +252,18 @@ const struct conf_option conf_options[] = {
   .offset = AT(builtin_handlers), .def = "yes", .roles = WORKER,
   .text = "Run the task types noop, echo, sleep, fail and cpu, which are for "
 	"trying out?" },
+
+{ .group = "Autoscaling",
+  .name = "scale_target", .type = CONF_INT, .offset = AT(scale_target),
+  .def = "10", .min = 1, .max = 1000000, .roles = API,
+  .text = "Ready tasks for which one worker is wanted, in the answer of "
+	"GET /autoscaling/{queue}." },
+{ .name = "scale_min", .type = CONF_INT, .offset = AT(scale_min),
+  .def = "1", .min = 0, .max = 10000, .roles = API,
+  .text = "The fewest workers that are ever wanted." },
+{ .name = "scale_max", .type = CONF_INT, .offset = AT(scale_max),
+  .def = "20", .min = 1, .max = 10000, .roles = API,
+  .text = "The most workers that are ever wanted." },
 { .name = NULL }
 };
 

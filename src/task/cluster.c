@@ -121,6 +121,18 @@ workers_say(struct redis *r, const struct id *ids, size_t n)
 }
 
 struct redis_call *
+workers_said(struct redis *r, const struct id *ids, size_t n)
+{
+	struct redis_call *c = redis_call_new(r);
+	char key[HEARTBEAT_KEY_SIZE];
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		redis_cmd(c, "GET", heartbeat_key(key, &ids[i]), NULL);
+	return c;
+}
+
+struct redis_call *
 worker_verdict(struct redis *r, const struct id *worker)
 {
 	struct redis_call *c = redis_call_new(r);
@@ -195,8 +207,14 @@ epoch_get(struct redis *r)
 {
 	struct redis_call *c = redis_call_new(r);
 
-	redis_cmd(c, "GET", EPOCH_KEY, NULL);
+	epoch_add(c);
 	return c;
+}
+
+void
+epoch_add(struct redis_call *c)
+{
+	redis_cmd(c, "GET", EPOCH_KEY, NULL);
 }
 
 struct redis_call *

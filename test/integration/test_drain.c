@@ -102,8 +102,9 @@ both_priorities_go_back_to_their_own_lists(void **state)
 	UNTIL(runs_of(ids[0]) == 1 && tasks_with("IN_PROGRESS") == 4);
 	fill(ids + 4, 4, "one", NULL);
 	part_signal("worker-1", SIGTERM);
-	UNTIL(redis_int(HIGH, "LLEN taskflow:queue:default") == 3);
-	assert_int_equal(redis_int(LOW, "LLEN taskflow:queue:default"), 4);
+	/* A BLMOVE on low may have been on its way: then one comes back. */
+	UNTIL(redis_int(HIGH, "LLEN taskflow:queue:default") == 3 &&
+	    redis_int(LOW, "LLEN taskflow:queue:default") == 4);
 	release("n0", 1);
 	UNTIL(!part_runs("worker-1"));
 	part_start("worker-1");

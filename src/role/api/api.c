@@ -41,6 +41,8 @@ const struct route api_routes[] = {
 	{ HTTP_POST, "/api-keys", &key_create_flow, SCOPE_KEYS, NULL },
 	{ HTTP_GET, "/api-keys", &key_list_flow, SCOPE_KEYS, NULL },
 	{ HTTP_DELETE, "/api-keys/{id}", &key_revoke_flow, SCOPE_KEYS, NULL },
+	{ HTTP_GET, "/autoscaling/{queue}", &autoscaling_flow, SCOPE_TASKS_READ,
+	    NULL },
 	/* What every role serves. */
 	{ HTTP_GET, "/livez", &livez_flow, SCOPE_NONE, &livez_doc },
 	{ HTTP_GET, "/readyz", &readyz_flow, SCOPE_NONE, &readyz_doc },

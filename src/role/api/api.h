@@ -5,7 +5,8 @@
 #include "role/app.h"
 
 extern const struct flow_def register_flow, login_flow, submit_flow, batch_flow,
-    list_flow, show_flow, events_flow, limits_get_flow, limits_put_flow;
+    list_flow, show_flow, events_flow, limits_get_flow, limits_put_flow,
+    autoscaling_flow;
 extern const struct flow_def me_flow, password_flow, disable_flow, enable_flow;
 extern const struct flow_def cancel_flow, retry_flow, retry_many_flow,
     delete_flow, explain_flow;

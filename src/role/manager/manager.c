@@ -45,6 +45,7 @@ manager_start(struct app *app, char *err, size_t size)
 	duty_init(&m->upkeep, m);
 	duty_init(&m->depth, m);
 	duty_init(&m->forget, m);
+	duty_init(&m->inflight, m);
 	m->due_listener =
 	    redis_listen(app->redis[PRIORITY_HIGH], SIGNAL_DUE, on_due, m);
 	elect_start(m);
@@ -55,6 +56,7 @@ manager_start(struct app *app, char *err, size_t size)
 	upkeep_start(m);
 	depth_start(m);
 	forget_start(m);
+	inflight_start(m);
 	return m;
 }
 
@@ -85,7 +87,7 @@ manager_stop(void *state)
 {
 	struct manager *m = state;
 	struct duty *duties[] = { &m->schedule, &m->scan, &m->upkeep, &m->depth,
-		&m->forget };
+		&m->forget, &m->inflight };
 	size_t i;
 
 	metric_forget(m);

@@ -37,7 +37,7 @@ struct manager {
 	struct redis_listener *due_listener;
 	struct flow *elect;
 	struct flow_signal elect_wake;
-	struct duty schedule, scan, upkeep, depth, forget;
+	struct duty schedule, scan, upkeep, depth, forget, inflight;
 	struct depth *depths; /* depth.c */
 	struct reconciler *reconciler[2]; /* by server */
 };
@@ -66,6 +66,7 @@ void upkeep_start(struct manager *);
 void depth_start(struct manager *);
 void depth_free(struct manager *);
 void forget_start(struct manager *);
+void inflight_start(struct manager *);
 
 /* Begin a duty's flow, whose struct begins with struct duty_flow. */
 struct duty_flow {

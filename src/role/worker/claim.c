@@ -93,6 +93,8 @@ beat_text(struct worker *w, struct arena *a)
 	jsn_w_int(&j, (int64_t)w->nrunning);
 	jsn_w_key(&j, "concurrency");
 	jsn_w_int(&j, conf->concurrency);
+	jsn_w_key(&j, "queues");
+	jsn_w_strz(&j, conf->queues);
 	jsn_w_key(&j, "label");
 	jsn_w_strz(&j, conf->instance_label);
 	jsn_w_key(&j, "version");
