@@ -73,8 +73,8 @@ start(struct app *app, char *err, size_t err_size)
 {
 	struct api *api;
 
-	if (!http_listen(app->http, app->conf->listen, routes, NELEM(routes),
-		app, err, err_size))
+	if (!app_listen(app, "api", app->conf->listen, routes, NELEM(routes),
+		err, err_size))
 		return NULL;
 	api = xcalloc(1, sizeof(*api));
 	api->app = app;
