@@ -149,10 +149,11 @@ lint:					## floors, lengths, layout, cppcheck, scripts, manuals
 	$(Q)test/lint/lint $(FORMATTED)
 fmt:					## lay the C sources out with clang-format
 	$(Q)clang-format -i $(FORMATTED)
-CONF_TESTS := $(addprefix $(B)/test/unit/base/test_conf_,value manual)
-conf: $(CONF_TESTS)			## write conf/taskflowd.conf and its manual from the option table
+CONF_TESTS := $(addprefix $(B)/test/unit/base/test_conf_,value manual roles)
+conf: $(CONF_TESTS)			## write conf/*.conf of taskflowd and the manual from the option table
 	$(Q)$(B)/test/unit/base/test_conf_value --write conf/taskflowd.conf
 	$(Q)$(B)/test/unit/base/test_conf_manual --write
+	$(Q)$(B)/test/unit/base/test_conf_roles --write
 
 FUZZ := $(patsubst test/fuzz/%.c,build/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 60
