@@ -3,6 +3,8 @@
  * that somebody else has opened. */
 #include "http_fixture.h"
 
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
+
 static void
 asks_and_is_closed(int port, const char *path)
 {
