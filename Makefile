@@ -36,7 +36,7 @@ SQL     := $(sort $(wildcard sql/schema/*.sql sql/query/*.sql src/task/lua/*.lua
 .DEFAULT_GOAL := all
 .PHONY: all help run demo check check-all check-unit check-integration \
 	check-crash chaos overload bench soak budget lint fmt \
-	fuzz valgrind conf install uninstall clean
+	fuzz valgrind conf install uninstall deb dist check-deploy check-systemd clean
 .DELETE_ON_ERROR:
 
 all: build/taskflowd			## build build/taskflowd
@@ -112,7 +112,13 @@ check:					## install what tests need, build, run all tests
 	$(Q)deploy/local/packages check
 	$(Q)$(MAKE) check-all
 check-all: $(B)/taskflowd $(UNIT) $(INT)
-	$(Q)TASKFLOW_BIN=$(B)/taskflowd test/run $(UNIT) -- $(INT)
+	$(Q)TASKFLOW_BIN=$(B)/taskflowd test/run $(UNIT) -- $(INT) $(DEPLOY_TESTS)
+# Programs in any language that print what cmocka does (test/deploy/lib.sh).
+DEPLOY_TESTS := $(wildcard test/deploy/test_*)
+check-deploy: $(B)/taskflowd		## units, packages, manifests: what needs no servers
+	$(Q)TASKFLOW_BIN=$(B)/taskflowd test/run -- $(DEPLOY_TESTS)
+check-systemd: all			## the package under a real systemd, in a container
+	$(Q)test/deploy/systemd/run
 # The daemon kills itself at each step of each write path, one after the other.
 check-crash: $(B)/test/crash/test_crash	## crash points, in a build of their own
 	$(Q)$(MAKE) --no-print-directory -s CRASH=1 build/crash-plain/taskflowd
@@ -183,15 +189,16 @@ demo:					## the same without a terminal: do a real job and check it
 	$(Q)deploy/local/demo
 
 # ---- installing -------------------------------------------------------------
-BINDIR  := $(DESTDIR)$(PREFIX)/sbin
-MANDIR  := $(DESTDIR)$(PREFIX)/share/man
-MANUALS := $(wildcard man/*.[578])
-install: all				## PREFIX=/usr/local, DESTDIR=
-	install -D -m 755 build/taskflowd $(BINDIR)/taskflowd
-	for m in $(MANUALS); do \
-		install -D -m 644 $$m $(MANDIR)/man$${m##*.}/$${m##*/}; done
-uninstall:				## what install has put there
-	rm -f $(BINDIR)/taskflowd
-	for m in $(MANUALS); do rm -f $(MANDIR)/man$${m##*.}/$${m##*/}; done
+# Where things go: PREFIX (/usr/local), SYSCONFDIR (/etc), UNITDIR, SYSUSERSDIR,
+# TMPFILESDIR (all below PREFIX/lib); DESTDIR in front of each.
+export DESTDIR PREFIX SYSCONFDIR UNITDIR SYSUSERSDIR TMPFILESDIR
+install: all				## program, units, manuals, configuration
+	$(Q)deploy/install install
+uninstall:				## what install has put there, but no conf that was changed
+	$(Q)deploy/install uninstall
+deb: all				## build/deb/taskflow_VERSION_ARCH.deb
+	$(Q)deploy/debian/build
+dist:					## build/taskflow-VERSION.tar.gz, of the last commit
+	$(Q)deploy/dist
 clean:					## remove build/
 	rm -rf build
