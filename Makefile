@@ -117,7 +117,9 @@ check-all: $(B)/taskflowd $(UNIT) $(INT)
 DEPLOY_TESTS := $(wildcard test/deploy/test_*)
 check-deploy: $(B)/taskflowd		## units, packages, manifests: what needs no servers
 	$(Q)TASKFLOW_BIN=$(B)/taskflowd test/run -- $(DEPLOY_TESTS)
-check-systemd: all			## the package under a real systemd, in a container
+check-systemd:				## the package under a real systemd, in a container
+	$(Q)deploy/local/packages systemd
+	$(Q)$(MAKE) --no-print-directory -s all
 	$(Q)test/deploy/systemd/run
 # The daemon kills itself at each step of each write path, one after the other.
 check-crash: $(B)/test/crash/test_crash	## crash points, in a build of their own

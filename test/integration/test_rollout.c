@@ -325,6 +325,7 @@ a_second_signal_ends_the_delay(void **state)
 {
 	struct api a = { 0 };
 	struct http h;
+	char *log;
 
 	(void)state;
 	api_open(&a, 0, "--shutdown-delay=200s");
@@ -337,7 +338,9 @@ a_second_signal_ends_the_delay(void **state)
 	http_fini(&h);
 	assert_int_equal(ask(a.admin, "/livez"), 200);
 	assert_int_equal(end_program(a.pid, SIGTERM), 0);
-	UNTIL(strstr(read_file(stack_file(a.log)), "draining faster"));
+	log = read_file(stack_file(a.log));
+	assert_non_null(strstr(log, "draining faster"));
+	free(log);
 	all_ended();
 }
 

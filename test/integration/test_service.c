@@ -377,14 +377,16 @@ static void
 a_socket_without_its_role_is_closed(void **state)
 {
 	struct manager m;
+	char *log;
 
 	(void)state;
 	manager_open(&m, true);
 	manager_starts(&m, "--role=manager", NULL);
 	hears_at_last(&m, "READY=1");
 	assert_int_equal(ends(&m, SIGTERM), 0);
-	assert_non_null(strstr(read_file(stack_file("service.log")),
-	    "a socket was given that no role serves"));
+	log = read_file(stack_file("service.log"));
+	assert_non_null(strstr(log, "a socket was given that no role serves"));
+	free(log);
 	manager_close(&m);
 	all_ended();
 }
