@@ -11,9 +11,9 @@
  * `name_file` instead of `name` reads a secret from a file (its trailing line
  * break is dropped; a relative path starts from the file it is written in, or
  * from the working directory; ${CREDENTIALS_DIRECTORY} at its beginning is the
- * folder that systemd's LoadCredential= makes). Sections `[handler NAME]` map a task type to a
- * program. An empty environment variable is as good as none, and one that is
- * no option is not ours.
+ * folder that systemd's LoadCredential= makes). Sections `[handler NAME]` map a
+ * task type to a program. An empty environment variable is as good as none, and
+ * one that is no option is not ours.
  */
 #include <stdbool.h>
 #include <stddef.h>
