@@ -25,9 +25,10 @@
 #define RESTARTS 3
 #define CLIENTS 4
 
-static const char base_conf[] = SHORT_TIMES "[handler env]\n"
-					    "command = /usr/bin/env -0\n"
-					    "max_result = 64KiB\n";
+static const char base_conf[] =
+    SHORT_TIMES LEDGER_CONF "[handler env]\n"
+			    "command = /usr/bin/env -0\n"
+			    "max_result = 64KiB\n";
 
 /* ---- the manager: a socket that hears, and sockets to hand over ---- */
 struct manager {
@@ -167,7 +168,7 @@ ends(struct manager *m, int signo)
 
 /* ---- from the start to the end ---- */
 
-/* It waits for a server that is away, says so, and is ready when it is there. */
+/* It waits for a server that is away, and says so. */
 static void
 ready_means_that_the_servers_answered(void **state)
 {
@@ -269,6 +270,42 @@ a_stopped_loop_gives_no_sign_of_life(void **state)
 	kill(m.pid, SIGCONT);
 	hears_at_last(&m, "WATCHDOG=1");
 	assert_int_equal(ends(&m, SIGTERM), 0);
+	manager_close(&m);
+	all_ended();
+}
+
+/* For as long as something runs: how much, and that more time is needed. It
+ * lives, and is not ready. */
+static void
+draining_is_told_again_and_again(void **state)
+{
+	struct manager m;
+	struct http probe;
+	const char *id;
+	int i;
+
+	(void)state;
+	manager_open(&m, true);
+	manager_starts(&m, "--role=worker", NULL);
+	hears_at_last(&m, "READY=1");
+	hold("slow", 1);
+	id = submit("ledger", "\"slow\"", NULL);
+	UNTIL(runs_of(id) == 1);
+	kill(m.pid, SIGTERM);
+	http_init(&probe, m.ports[1]);
+	for (i = 0; i < 2; i++) {
+		hears_at_last(&m, "STATUS=draining: 1 running");
+		assert_non_null(strstr(m.said, "\nEXTEND_TIMEOUT_USEC="));
+		assert_int_equal(
+		    http_call(&probe, "GET", "/livez", NULL, NULL), 200);
+		assert_int_equal(
+		    http_call(&probe, "GET", "/readyz", NULL, NULL), 503);
+	}
+	http_fini(&probe);
+	release("slow", 1);
+	assert_int_equal(ends(&m, 0), 0);
+	task_wait(id);
+	assert_string_equal(str_of(http_json(&me), "status"), "COMPLETED");
 	manager_close(&m);
 	all_ended();
 }
@@ -396,6 +433,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_reload_is_announced_and_ended),
 	cmocka_unit_test(the_watchdog_is_fed_from_the_beginning),
 	cmocka_unit_test(a_stopped_loop_gives_no_sign_of_life),
+	cmocka_unit_test(draining_is_told_again_and_again),
 	cmocka_unit_test(handlers_see_nothing_of_it),
 	cmocka_unit_test(a_socket_is_served_without_a_gap),
 	cmocka_unit_test(a_socket_without_its_role_is_closed),
