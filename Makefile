@@ -36,7 +36,8 @@ SQL     := $(sort $(wildcard sql/schema/*.sql sql/query/*.sql src/task/lua/*.lua
 .DEFAULT_GOAL := all
 .PHONY: all help run demo check check-all check-unit check-integration \
 	check-crash chaos overload abuse bench soak budget lint fmt \
-	fuzz valgrind conf manifests check-image install uninstall clean
+	fuzz valgrind conf manifests install uninstall deb dist \
+	check-deploy check-image check-systemd clean
 .DELETE_ON_ERROR:
 
 all: build/taskflowd			## build build/taskflowd
@@ -123,6 +124,12 @@ check:					## install what tests need, build, run all tests
 	$(Q)$(MAKE) check-all
 check-all: $(B)/taskflowd $(UNIT) $(REPLAY) $(INT)
 	$(Q)TASKFLOW_BIN=$(B)/taskflowd test/run $(UNIT) $(REPLAY) -- $(INT) $(DEPLOY)
+check-deploy: $(B)/taskflowd		## units, packages, manifests: what needs no servers
+	$(Q)TASKFLOW_BIN=$(B)/taskflowd test/run -- $(DEPLOY)
+check-systemd:				## the package under a real systemd, in a container
+	$(Q)deploy/local/packages systemd
+	$(Q)$(MAKE) --no-print-directory -s all
+	$(Q)test/deploy/systemd/run
 # The daemon kills itself at each step of each write path, one after the other.
 check-crash: $(CRASH_TESTS)		## crash points, in a build of their own
 	$(Q)$(MAKE) --no-print-directory -s CRASH=1 build/crash-plain/taskflowd
@@ -162,12 +169,13 @@ lint:					## floors, lengths, layout, cppcheck, scripts, manuals
 	$(Q)test/lint/lint $(FORMATTED)
 fmt:					## lay the C sources out with clang-format
 	$(Q)clang-format -i $(FORMATTED)
-CONF_TESTS := $(addprefix $(B)/test/unit/base/test_conf_,value manual)
+CONF_TESTS := $(addprefix $(B)/test/unit/base/test_conf_,value manual roles)
 METRIC_TEST := $(B)/test/unit/base/test_metric_manual
-conf: $(CONF_TESTS) $(METRIC_TEST)			## write conf/taskflowd.conf and its manual from the option table
+conf: $(CONF_TESTS) $(METRIC_TEST)	## write conf/*.conf of taskflowd and the manual from the option table
 	$(Q)$(B)/test/unit/base/test_conf_value --write conf/taskflowd.conf
 	$(Q)$(B)/test/unit/base/test_conf_manual --write
 	$(Q)$(METRIC_TEST) --write
+	$(Q)$(B)/test/unit/base/test_conf_roles --write
 
 FUZZ := $(patsubst test/fuzz/%.c,build/fuzz/%,$(wildcard test/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 60
@@ -204,15 +212,16 @@ demo:					## the same without a terminal: do a real job and check it
 	$(Q)deploy/local/demo
 
 # ---- installing -------------------------------------------------------------
-BINDIR  := $(DESTDIR)$(PREFIX)/sbin
-MANDIR  := $(DESTDIR)$(PREFIX)/share/man
-MANUALS := $(wildcard man/*.[578])
-install: all				## PREFIX=/usr/local, DESTDIR=
-	install -D -m 755 build/taskflowd $(BINDIR)/taskflowd
-	for m in $(MANUALS); do \
-		install -D -m 644 $$m $(MANDIR)/man$${m##*.}/$${m##*/}; done
-uninstall:				## what install has put there
-	rm -f $(BINDIR)/taskflowd
-	for m in $(MANUALS); do rm -f $(MANDIR)/man$${m##*.}/$${m##*/}; done
+# Where things go: PREFIX (/usr/local), SYSCONFDIR (/etc), UNITDIR, SYSUSERSDIR,
+# TMPFILESDIR (all below PREFIX/lib); DESTDIR in front of each.
+export DESTDIR PREFIX SYSCONFDIR UNITDIR SYSUSERSDIR TMPFILESDIR
+install: all				## program, units, manuals, configuration
+	$(Q)deploy/install install
+uninstall:				## what install has put there, but no conf that was changed
+	$(Q)deploy/install uninstall
+deb: all				## build/deb/taskflow_VERSION_ARCH.deb
+	$(Q)deploy/debian/build
+dist:					## build/taskflow-VERSION.tar.gz, of the last commit
+	$(Q)deploy/dist
 clean:					## remove build/
 	rm -rf build

@@ -10,9 +10,10 @@
  *
  * `name_file` instead of `name` reads a secret from a file (its trailing line
  * break is dropped; a relative path starts from the file it is written in, or
- * from the working directory). Sections `[handler NAME]` map a task type to a
- * program. An empty environment variable is as good as none, and one that is
- * no option is not ours.
+ * from the working directory; ${CREDENTIALS_DIRECTORY} at its beginning is the
+ * folder that systemd's LoadCredential= makes). Sections `[handler NAME]` map a
+ * task type to a program. An empty environment variable is as good as none, and
+ * one that is no option is not ours.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -140,6 +141,9 @@ void conf_help(FILE *);
 void conf_dump(const struct conf *, FILE *);
 /* A commented sample file with the defaults, for conf/taskflowd.conf. */
 void conf_sample(FILE *);
+/* One for a role alone (a name such as "api"): it includes taskflowd.conf and
+ * has what only this role uses, or what each process has for itself. */
+void conf_sample_role(FILE *, unsigned role);
 /* The option list of taskflowd.conf(5), in mdoc. */
 void conf_mdoc(FILE *);
 

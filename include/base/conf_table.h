@@ -104,6 +104,7 @@ struct conf_reader {
 	char	    *err;
 	size_t	     err_size;
 	unsigned     depth;	/* of the file that is read */
+	char	  *(*get)(const char *); /* getenv; NULL: no environment */
 };
 
 /* Write the one line of failure; always false. */

@@ -57,8 +57,24 @@ struct http *http_open(struct loop *, const struct http_conf *);
  * live as long as the server; ctx is handed to their flows. */
 bool http_listen(struct http *, const char *addr, const struct route *routes,
     size_t n, void *ctx, char *err, size_t err_size);
-/* Stop accepting; answers close their connections from now on. */
+/* The same for a socket that listens already and is ours from now on. what: its
+ * name, for err. */
+bool http_listen_fd(struct http *, int fd, const char *what,
+    const struct route *routes, size_t n, void *ctx, char *err,
+    size_t err_size);
+/* The newest listener is for probes: http_drain leaves it open, and who is
+ * connected to it does not make us busy. */
+void http_keep_open(struct http *);
+/* Is there another kind of listener, and does it still accept? */
+bool http_accepts(const struct http *);
+/* From now on each answer closes its connection, so that clients come back to
+ * somebody else. We still accept. */
+void http_drain_soon(struct http *);
+/* And from now on we do not, but for probes. */
 void http_drain(struct http *);
+/* Is a request being read or answered, or has somebody just connected? Probes
+ * aside. */
+bool http_busy(const struct http *);
 size_t http_in_flight(const struct http *);
 /* Every flow must have ended. */
 void http_close(struct http *);

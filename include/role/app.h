@@ -24,6 +24,8 @@ struct role {
 	void	 *(*start)(struct app *, char *err, size_t err_size);
 	void	  (*drain)(void *state);	/* take no more work */
 	bool	  (*idle)(const void *state);	/* nothing is left to do */
+	/* How much is left to do, for people; may be NULL. */
+	size_t	  (*running)(const void *state);
 	/* The time to finish is over: give back what is left. Then idle comes
 	 * true soon. May be NULL. */
 	void	  (*hurry)(void *state);
@@ -56,7 +58,10 @@ struct app {
 	char		    fatal[512];	/* why we must not run; "" none */
 	struct flow	   *check;	/* the start check, while it runs */
 	struct loop_timer   drain_timer;
+	int64_t		    accept_until_us; /* shutdown_delay */
 	int64_t		    drain_until_us;
+	int64_t		    told_us;	/* how the draining goes: when last */
+	struct service	   *service;	/* service.c */
 };
 
 /* Opens everything and starts to wait for the servers. NULL: one line in err.
@@ -67,6 +72,13 @@ struct app *app_open(struct conf *,
 /* Runs until a signal has ended it; the exit code. */
 int app_run(struct app *);
 void app_close(struct app *);
+
+/* Is the loop of each role turning? *ret_role: of which it is not. */
+bool app_is_alive(const struct app *, const char **ret_role);
+/* Listen on the socket of that name that we were started with, else at the
+ * address. */
+bool app_listen(struct app *, const char *name, const char *addr,
+    const struct route *, size_t, char *err, size_t err_size);
 
 /* Every role serves these: /livez, /readyz, /status, /metrics. */
 extern const struct route ops_routes[];

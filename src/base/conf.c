@@ -9,6 +9,7 @@
 
 #define ENV_PREFIX "TASKFLOW_"
 #define SECRET_MAX (64 * 1024)
+#define CREDENTIALS "CREDENTIALS_DIRECTORY"
 #define SHOWN_MAX 100 /* bytes of a bad value in a message */
 
 /* ---- what all sources share ---- */
@@ -102,17 +103,42 @@ drop_line_break(char *text)
 		text[len - 1] = '\0';
 }
 
+/* Where a secret lies; NULL: failed. */
+static char *
+secret_path(struct conf_reader *r, const char *value, const char *where,
+    const char *dir)
+{
+	static const char variable[] = "${" CREDENTIALS "}";
+	size_t len = sizeof(variable) - 1;
+	const char *folder;
+
+	if (strncmp(value, variable, len) != 0)
+		return conf_path(dir, value);
+	folder = r->get == NULL ? NULL : r->get(CREDENTIALS);
+	if (folder == NULL || *folder == '\0') {
+		conf_fail(r,
+		    "\"%.*s\" (%s): " CREDENTIALS " is not set; systemd sets "
+		    "it for a unit that has LoadCredential=",
+		    SHOWN_MAX, value, where);
+		return NULL;
+	}
+	value += len;
+	return conf_path(folder, value + strspn(value, "/"));
+}
+
 static bool
 set_from_file(struct conf_reader *r, const struct conf_option *o, void *base,
     const char *value, const char *where, const char *dir)
 {
-	char *path = conf_path(dir, value), *text, *full = NULL;
+	char *path, *text = NULL, *full = NULL;
 	const char *why;
 	bool good;
 
 	if (asprintf(&full, "%s_file, %s", o->name, where) < 0)
 		abort();
-	text = conf_slurp(r, path, SECRET_MAX, full);
+	path = secret_path(r, value, full, dir);
+	if (path != NULL)
+		text = conf_slurp(r, path, SECRET_MAX, full);
 	good = text != NULL;
 	if (good) {
 		drop_line_break(text);
@@ -413,7 +439,7 @@ conf_load(int argc, char **argv, char *(*getenv_fn)(const char *),
     struct conf *ret, enum conf_action *ret_action, char *err, size_t err_size)
 {
 	struct conf_reader r = {
-		.conf = ret, .err = err, .err_size = err_size
+		.conf = ret, .err = err, .err_size = err_size, .get = getenv_fn
 	};
 	struct args args = { argv + (argc > 0), argv + argc };
 

@@ -29,7 +29,7 @@ static const struct order orders[] = {
 	{ ROLE_MANAGER, "reconcile_interval", "full_pass_interval", 1 },
 	{ ROLE_ALL, "retry_base", "retry_max", 1 },
 	{ ROLE_API, "scale_min", "scale_max", 1 },
-	{ ROLE_ALL, "shutdown_delay", "shutdown_timeout", 1 },
+	{ ROLE_API, "shutdown_delay", "shutdown_timeout", 1 },
 };
 
 static int64_t

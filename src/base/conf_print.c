@@ -220,6 +220,45 @@ conf_sample(FILE *out)
 		sample_option(out, o, example_of(o));
 }
 
+/* Three processes on one machine need three of each. */
+static bool
+is_own(const char *name)
+{
+	return strcmp(name, "admin_listen") == 0 ||
+	    strcmp(name, "instance_label") == 0;
+}
+
+void
+conf_sample_role(FILE *out, unsigned role)
+{
+	const struct conf_option *o;
+	struct buf name;
+
+	buf_init(&name, 64);
+	add_roles(&name, role);
+	fprintf(out,
+	    "# %s.conf -- for a process with --role=%s; see "
+	    "taskflowd.conf(5).\n"
+	    "# Made by `make conf` from the table of options: those that only "
+	    "some roles\n"
+	    "# use, this one among them, and those that differ from process "
+	    "to process.\n"
+	    "# What is commented out shows the default, or an example.\n\n"
+	    "# What all roles share. What follows wins over it.\n"
+	    "include = taskflowd.conf\n",
+	    name.data, name.data);
+	for (o = conf_options; o->name != NULL; o++)
+		if (!(o->flags & CONF_NO_FILE) && (o->roles & role) != 0 &&
+		    (o->roles != ROLE_ALL || is_own(o->name)))
+			sample_option(out, o, example_of(o));
+	if (role == ROLE_WORKER) {
+		fputs(sample_handlers, out);
+		for (o = conf_handler_options; o->name != NULL; o++)
+			sample_option(out, o, example_of(o));
+	}
+	buf_fini(&name);
+}
+
 /* ---- manual ---- */
 
 /* No line of it begins with a dot or a quote, which mdoc would obey. */

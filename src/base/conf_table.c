@@ -244,10 +244,10 @@ const struct conf_option conf_options[] = {
   .roles = ALL,
   .text = "How long running work may go on after SIGTERM." },
 { .name = "shutdown_delay", .type = CONF_TIME,
-  .offset = AT(shutdown_delay_ms), .def = "0s", .min = 0, .max = 10 * MIN,
-  .roles = ALL,
+  .offset = AT(shutdown_delay_ms), .def = "5s", .min = 0, .max = 10 * MIN,
+  .roles = API,
   .text = "How long requests are still accepted after SIGTERM, for a load "
-	"balancer to notice." },
+	"balancer to notice that /readyz says no." },
 { .name = "builtin_handlers", .type = CONF_BOOL,
   .offset = AT(builtin_handlers), .def = "yes", .roles = WORKER,
   .text = "Run the task types noop, echo, sleep, fail and cpu, which are for "

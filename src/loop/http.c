@@ -10,11 +10,13 @@
 #include <event2/http.h>
 #include <event2/http_struct.h>
 #include <event2/listener.h>
+#include <event2/util.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -209,24 +211,13 @@ name_metrics(struct http_listener *l)
 		    methods[l->routes[i].method], l->routes[i].path);
 }
 
-bool
-http_listen(struct http *h, const char *addr, const struct route *routes,
-    size_t n, void *ctx, char *err, size_t err_size)
+static void
+serve_listener(struct http *h, struct evconnlistener *lev,
+    const struct route *routes, size_t n, void *ctx)
 {
-	char host[HOST_MAX];
-	struct evconnlistener *lev;
 	struct http_listener *l;
-	const char *port;
 	int on = 1;
 
-	if (!split_address(addr, host, &port)) {
-		snprintf(err, err_size,
-		    "\"%s\" is not host:port, [v6]:port or :port", addr);
-		return false;
-	}
-	lev = bind_address(h, host, port, err, err_size);
-	if (lev == NULL)
-		return false;
 	/* Accepted sockets inherit it, and evhttp has no other place for it. */
 	setsockopt(evconnlistener_get_fd(lev), IPPROTO_TCP, TCP_NODELAY, &on,
 	    sizeof(on));
@@ -245,7 +236,70 @@ http_listen(struct http *h, const char *addr, const struct route *routes,
 		abort();
 	TAILQ_INSERT_TAIL(&h->listeners, l, link);
 	TAILQ_INSERT_TAIL(&everyone, l, peer);
+}
+
+bool
+http_listen(struct http *h, const char *addr, const struct route *routes,
+    size_t n, void *ctx, char *err, size_t err_size)
+{
+	char host[HOST_MAX];
+	struct evconnlistener *lev;
+	const char *port;
+
+	if (!split_address(addr, host, &port)) {
+		snprintf(err, err_size,
+		    "\"%s\" is not host:port, [v6]:port or :port", addr);
+		return false;
+	}
+	lev = bind_address(h, host, port, err, err_size);
+	if (lev == NULL)
+		return false;
+	serve_listener(h, lev, routes, n, ctx);
 	return true;
+}
+
+/* A stream socket of the internet that listens. */
+static bool
+is_listening(int fd)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss), size = sizeof(int);
+	int on = 0;
+
+	return getsockname(fd, (struct sockaddr *)&ss, &len) == 0 &&
+	    (ss.ss_family == AF_INET || ss.ss_family == AF_INET6) &&
+	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &size) == 0 && on;
+}
+
+bool
+http_listen_fd(struct http *h, int fd, const char *what,
+    const struct route *routes, size_t n, void *ctx, char *err, size_t err_size)
+{
+	struct evconnlistener *lev;
+
+	if (!is_listening(fd)) {
+		snprintf(err, err_size,
+		    "the socket \"%s\" that was given to us does not listen "
+		    "on TCP (descriptor %d)",
+		    what, fd);
+		close(fd);
+		return false;
+	}
+	evutil_make_socket_nonblocking(fd);
+	evutil_make_socket_closeonexec(fd);
+	/* 0: it has its backlog. */
+	lev = evconnlistener_new(loop_base(h->loop), NULL, NULL,
+	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	if (lev == NULL)
+		abort();
+	serve_listener(h, lev, routes, n, ctx);
+	return true;
+}
+
+void
+http_keep_open(struct http *h)
+{
+	TAILQ_LAST(&h->listeners, listener_list)->keeps_open = true;
 }
 
 int
@@ -425,17 +479,51 @@ on_request(struct evhttp_request *ev, void *arg)
 
 /* ---- the end ---- */
 void
+http_drain_soon(struct http *h)
+{
+	h->draining = true;
+}
+
+static void
+stop_accepting(struct http_listener *l)
+{
+	timer_disarm(&l->pause);
+	if (l->bound != NULL)
+		evhttp_del_accept_socket(l->evhttp, l->bound);
+	l->bound = NULL;
+}
+
+void
 http_drain(struct http *h)
 {
 	struct http_listener *l;
 
 	h->draining = true;
-	TAILQ_FOREACH (l, &h->listeners, link) {
-		timer_disarm(&l->pause);
-		if (l->bound != NULL)
-			evhttp_del_accept_socket(l->evhttp, l->bound);
-		l->bound = NULL;
-	}
+	TAILQ_FOREACH (l, &h->listeners, link)
+		if (!l->keeps_open)
+			stop_accepting(l);
+}
+
+bool
+http_accepts(const struct http *h)
+{
+	const struct http_listener *l;
+
+	TAILQ_FOREACH (l, &h->listeners, link)
+		if (!l->keeps_open && l->bound != NULL)
+			return true;
+	return false;
+}
+
+bool
+http_busy(const struct http *h)
+{
+	const struct http_listener *l;
+
+	TAILQ_FOREACH (l, &h->listeners, link)
+		if (!l->keeps_open && conns_busy(l))
+			return true;
+	return h->in_flight > 0;
 }
 
 size_t
@@ -454,7 +542,8 @@ http_close(struct http *h)
 	assert(h->in_flight == 0);
 	room_fini(&h->room);
 	metric_forget(h);
-	http_drain(h);
+	TAILQ_FOREACH (l, &h->listeners, link)
+		stop_accepting(l);
 	while ((l = TAILQ_FIRST(&h->listeners)) != NULL) {
 		TAILQ_REMOVE(&h->listeners, l, link);
 		TAILQ_REMOVE(&everyone, l, peer);

@@ -36,7 +36,7 @@ struct conn {
 	enum conn_state state;
 	int fd; /* -1: evhttp is still setting it up */
 	int64_t since_us; /* READING: when its first byte came */
-	int64_t idle_us; /* IDLE: since when */
+	int64_t idle_us; /* NEW, IDLE: since when */
 	bool has_chore;
 	bool page; /* evhttp is answering without having asked us */
 	bool lingers; /* when closed */
@@ -137,6 +137,7 @@ conn_accept(struct event_base *base, void *arg)
 	c->from = l;
 	c->bev = bev;
 	c->fd = -1;
+	c->idle_us = clock_mono_us();
 	TAILQ_INSERT_TAIL(&cs->in[CONN_NEW], c, link);
 	cs->n_in[CONN_NEW]++;
 	cs->n++;
@@ -317,6 +318,19 @@ reading_too_long(struct loop_timer *t)
 		conn_refuse(c, problem_of_status(408),
 		    "The request did not come whole in time");
 	}
+}
+
+/* Who connected a moment ago is about to send, and would be sorry. */
+bool
+conns_busy(const struct http_listener *l)
+{
+	const struct conns *cs = &l->conns;
+	const struct conn *c = TAILQ_LAST(&cs->in[CONN_NEW], conn_list);
+
+	if (cs->n_in[CONN_READING] > 0 || cs->n_in[CONN_SERVING] > 0)
+		return true;
+	return c != NULL &&
+	    clock_mono_us() - c->idle_us < IDLE_MIN_MS * US_PER_MS;
 }
 
 /* ---- chores ---- */

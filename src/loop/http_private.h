@@ -51,6 +51,7 @@ struct http_listener {
 	struct http *http;
 	struct evhttp *evhttp;
 	struct evhttp_bound_socket *bound; /* NULL once drained */
+	bool keeps_open; /* while draining, too */
 	struct loop_timer pause; /* after a failed accept */
 	struct conns conns;
 	const struct route *routes;
@@ -88,6 +89,7 @@ int http_port(const struct http *);
 /* ---- http_conn.c ---- */
 void conns_open(struct http_listener *);
 void conns_close(struct http_listener *); /* after evhttp_free */
+bool conns_busy(const struct http_listener *);
 /* Write what is left of answers that the loop had no time to write. */
 void conns_flush(struct http_listener *);
 /* For evhttp_set_bevcb; arg is the listener. */

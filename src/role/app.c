@@ -18,6 +18,7 @@
 #define THREADS 2
 #define THREAD_QUEUE 64
 #define DRAIN_STEP_MS 20
+#define TELL_EVERY_US (5 * US_PER_S)
 /* After the time to finish is over, handlers get their own grace on top. */
 #define HURRY_MS 15000
 
@@ -77,9 +78,13 @@ open_http(struct app *app, char *err, size_t size)
 		.cors_origins = conf->cors_origins };
 
 	app->http = http_open(app->loop, &hc);
-	return conf->admin_listen[0] == '\0' ||
-	    http_listen(app->http, conf->admin_listen, ops_routes, ops_nroutes,
-		app, err, size);
+	if (!app_listen(app, "admin", conf->admin_listen, ops_routes,
+		ops_nroutes, err, size))
+		return false;
+	/* Probes must see that we live for as long as we do. */
+	if (http_accepts(app->http))
+		http_keep_open(app->http);
+	return true;
 }
 
 struct app *
@@ -102,7 +107,8 @@ app_open(struct conf *conf, bool (*read_again)(struct conf *, char *, size_t),
 		if (conf->roles & all_roles[i]->bit)
 			app->roles[app->nroles++] = all_roles[i];
 	app->threads = thread_pool_open(app->loop, THREADS, THREAD_QUEUE);
-	if (open_stores(app, err, size) && open_http(app, err, size)) {
+	if (service_open(app, err, size) && open_stores(app, err, size) &&
+	    open_http(app, err, size)) {
 		app_metrics_start(app);
 		app_check_start(app);
 		return app;
@@ -133,6 +139,7 @@ app_close(struct app *app)
 		loop_turn(app->loop);
 	http_close(app->http);
 	timer_fini(&app->drain_timer);
+	service_close(app);
 	loop_turn(app->loop);
 	loop_close(app->loop);
 	free(app);
@@ -163,6 +170,7 @@ app_start_roles(struct app *app)
 	}
 	app->state = APP_READY;
 	log_info("app", "ready", KV_ID("instance", &app->instance));
+	service_is_ready(app);
 }
 
 static bool
@@ -174,7 +182,33 @@ all_idle(const struct app *app)
 		if (app->states[i] != NULL &&
 		    !app->roles[i]->idle(app->states[i]))
 			return false;
-	return http_in_flight(app->http) == 0;
+	return !http_busy(app->http);
+}
+
+bool
+app_is_alive(const struct app *app, const char **ret_role)
+{
+	int i;
+
+	for (i = 0; i < app->nroles; i++)
+		if (app->states[i] != NULL && app->roles[i]->alive != NULL &&
+		    !app->roles[i]->alive(app->states[i])) {
+			*ret_role = app->roles[i]->name;
+			return false;
+		}
+	return true;
+}
+
+static size_t
+running(const struct app *app)
+{
+	size_t n = http_in_flight(app->http);
+	int i;
+
+	for (i = 0; i < app->nroles; i++)
+		if (app->states[i] != NULL && app->roles[i]->running != NULL)
+			n += app->roles[i]->running(app->states[i]);
+	return n;
 }
 
 static void
@@ -190,26 +224,43 @@ hurry(struct app *app)
 static void
 drain(struct app *app, const char *why)
 {
+	int64_t now = clock_mono_us();
 	int i;
 
 	log_info("app", "draining", KV_STR("signal", why));
 	app->state = APP_DRAINING;
-	app->drain_until_us =
-	    clock_mono_us() + app->conf->shutdown_timeout_ms * US_PER_MS;
+	app->drain_until_us = now + app->conf->shutdown_timeout_ms * US_PER_MS;
+	/* Only who is sent requests has to wait for the word to spread. */
+	app->accept_until_us = now;
+	if (http_accepts(app->http))
+		app->accept_until_us +=
+		    app->conf->shutdown_delay_ms * US_PER_MS;
+	http_drain_soon(app->http);
 	for (i = 0; i < app->nroles; i++)
 		if (app->states[i] != NULL)
 			app->roles[i]->drain(app->states[i]);
-	timer_arm_ms(&app->drain_timer, app->conf->shutdown_delay_ms);
+	timer_arm_ms(&app->drain_timer, 0);
+}
+
+static void
+tell_how_it_goes(struct app *app, int64_t now)
+{
+	if (app->told_us != 0 && now - app->told_us < TELL_EVERY_US)
+		return;
+	app->told_us = now;
+	service_drains(app, running(app));
 }
 
 static void
 on_drain_timer(struct loop_timer *t)
 {
 	struct app *app = container_of(t, struct app, drain_timer);
-	int64_t over = clock_mono_us() - app->drain_until_us;
+	int64_t now = clock_mono_us(), over = now - app->drain_until_us;
 
-	http_drain(app->http); /* only after shutdown_delay; again is nothing */
-	if (all_idle(app)) {
+	tell_how_it_goes(app, now);
+	if (now >= app->accept_until_us)
+		http_drain(app->http); /* again is nothing */
+	if (now >= app->accept_until_us && all_idle(app)) {
 		loop_stop(app->loop);
 		return;
 	}
@@ -229,8 +280,10 @@ reload(struct app *app)
 	char stuck[256] = "", err[512];
 	struct conf fresh;
 
+	service_reloads(app);
 	if (!app->read_again(&fresh, err, sizeof(err))) {
 		log_error("app", "not reloaded", KV_STR("err", err));
+		service_is_ready(app);
 		return;
 	}
 	conf_reload(app->conf, &fresh, stuck, sizeof(stuck));
@@ -241,6 +294,7 @@ reload(struct app *app)
 	else
 		log_warn("app", "reloaded; a restart is needed for the rest",
 		    KV_STR("options", stuck));
+	service_is_ready(app);
 }
 
 static void
@@ -260,7 +314,7 @@ on_signal(void *arg, int signo)
 	} else {
 		/* Asked twice: give the rest back now. */
 		log_info("app", "draining faster", KV_STR("signal", name));
-		app->drain_until_us = clock_mono_us();
+		app->drain_until_us = app->accept_until_us = clock_mono_us();
 		hurry(app);
 	}
 }

@@ -73,6 +73,7 @@ again(struct check *k, flow_step *step, const char *what, const char *why)
 		    KV_STR("err", why));
 		k->complained_us = now;
 	}
+	service_waits(k->app, what, why);
 	/* What was asked so far is in the arena. */
 	arena_fini(&k->flow.arena);
 	arena_init(&k->flow.arena);

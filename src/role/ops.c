@@ -49,17 +49,13 @@ static enum flow_next
 look_alive(struct flow *f)
 {
 	struct probe *p = (struct probe *)f;
-	const struct app *app = p->http.ctx;
-	int i;
+	const char *role;
 
-	for (i = 0; i < app->nroles; i++)
-		if (app->states[i] != NULL && app->roles[i]->alive != NULL &&
-		    !app->roles[i]->alive(app->states[i]))
-			return flow_check(f,
-			    fault_set(&p->fault, ERR_UNAVAILABLE, "",
-				"the loop of the role %s does not turn",
-				app->roles[i]->name));
-	return FLOW_END;
+	if (app_is_alive(p->http.ctx, &role))
+		return FLOW_END;
+	return flow_check(f,
+	    fault_set(&p->fault, ERR_UNAVAILABLE, "",
+		"the loop of the role %s does not turn", role));
 }
 
 static enum flow_next

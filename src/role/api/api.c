@@ -125,8 +125,8 @@ start(struct app *app, char *err, size_t err_size)
 
 	for (i = 0; i < api_nroutes; i++)
 		api_check_route(&api_routes[i]);
-	if (!http_listen(app->http, app->conf->listen, api_routes, api_nroutes,
-		app, err, err_size))
+	if (!app_listen(app, "api", app->conf->listen, api_routes, api_nroutes,
+		err, err_size))
 		return NULL;
 	api = xcalloc(1, sizeof(*api));
 	api->app = app;

@@ -16,11 +16,20 @@ duty_start(struct duty *d, const struct flow_def *def)
 	flow_go(d->flow);
 }
 
+enum flow_next
+duty_sleep(struct flow *f, struct duty *d, int64_t ms)
+{
+	return d->manager->draining ? FLOW_END : signal_wait(f, &d->wake, ms);
+}
+
 void
 duty_end(struct flow *f, enum err err)
 {
+	struct duty *d = ((struct duty_flow *)f)->duty;
+
 	(void)err;
-	((struct duty_flow *)f)->duty->flow = NULL;
+	d->flow = NULL;
+	signal_raise(&d->manager->elect_wake);
 }
 
 struct redis_call *

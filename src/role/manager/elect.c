@@ -90,7 +90,7 @@ ask_lease(struct flow *f)
 	struct electing *k = (struct electing *)f;
 	struct manager *m = k->manager;
 
-	if (m->draining)
+	if (m->draining && (duties_are_done(m) || m->hurried))
 		return flow_goto(f, resign);
 	k->sent_us = clock_mono_us();
 	k->lease = lease_take(
@@ -173,7 +173,10 @@ pause_between(struct flow *f)
 		step_down(m, "the lease could not be extended in time");
 	if (!m->leading && ms > STANDBY_MS)
 		ms = STANDBY_MS;
-	return m->draining ? FLOW_NEXT : signal_wait(f, &m->elect_wake, ms);
+	/* The lead is kept until what is in hand is done. */
+	if (m->draining && (duties_are_done(m) || m->hurried))
+		return FLOW_NEXT;
+	return signal_wait(f, &m->elect_wake, ms);
 }
 
 static enum flow_next

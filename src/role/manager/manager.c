@@ -28,6 +28,17 @@ put_term(struct metric_out *out, void *arg)
 	metric_put(out, ((const struct manager *)arg)->term, NULL, NULL);
 }
 
+static size_t
+manager_running(const void *state)
+{
+	const struct manager *m = state;
+
+	return (size_t)(m->schedule.flow != NULL) + (m->scan.flow != NULL) +
+	    (m->upkeep.flow != NULL) +
+	    reconcile_runs(m->reconciler[PRIORITY_LOW]) +
+	    reconcile_runs(m->reconciler[PRIORITY_HIGH]);
+}
+
 static void *
 manager_start(struct app *app, char *err, size_t size)
 {
@@ -60,13 +71,35 @@ manager_start(struct app *app, char *err, size_t size)
 	return m;
 }
 
+/* A batch that was begun is finished: what is promoted or recovered is pushed.
+ * Then the lead is given up (elect.c). */
 static void
 manager_drain(void *state)
 {
 	struct manager *m = state;
 
 	m->draining = true;
+	signal_raise(&m->schedule.wake);
+	signal_raise(&m->scan.wake);
+	signal_raise(&m->upkeep.wake);
+	reconcile_wake(m->reconciler[PRIORITY_LOW]);
+	reconcile_wake(m->reconciler[PRIORITY_HIGH]);
 	signal_raise(&m->elect_wake);
+}
+
+static void
+manager_hurry(void *state)
+{
+	struct manager *m = state;
+
+	m->hurried = true;
+	signal_raise(&m->elect_wake);
+}
+
+bool
+duties_are_done(const struct manager *m)
+{
+	return manager_running(m) == 0;
 }
 
 static bool
@@ -114,5 +147,7 @@ const struct role role_manager = {
 	.start = manager_start,
 	.drain = manager_drain,
 	.idle = manager_idle,
+	.running = manager_running,
+	.hurry = manager_hurry,
 	.stop = manager_stop,
 };

@@ -31,6 +31,7 @@ struct manager {
 	struct id id;
 	bool leading;
 	bool draining, resigned;
+	bool hurried; /* asked twice: what is in hand is left to the next */
 	int64_t term;
 	int64_t lease_until_us; /* by our own clock */
 	int64_t hold_until_us;	/* no verdicts on workers before that */
@@ -50,6 +51,9 @@ leads(const struct manager *m)
 	    clock_mono_us() < m->lease_until_us;
 }
 
+/* Have all duties come to the end of what they had in hand? While draining
+ * they end instead of sleeping. */
+bool duties_are_done(const struct manager *);
 void elect_start(struct manager *);
 void schedule_start(struct manager *);
 void scan_start(struct manager *);
@@ -57,6 +61,8 @@ void scan_start(struct manager *);
  * data: heartbeats that expired meanwhile prove nothing. */
 bool may_judge(const struct manager *);
 struct reconciler *reconcile_start(struct manager *, enum task_priority server);
+void reconcile_wake(struct reconciler *);
+bool reconcile_runs(const struct reconciler *);
 void reconcile_stop(struct reconciler *);
 void reconcile_free(struct reconciler *);
 /* Something could not be pushed, or may be lost: look at everything, at the
@@ -68,6 +74,9 @@ void depth_free(struct manager *);
 void forget_start(struct manager *);
 void inflight_start(struct manager *);
 
+/* For the first step of a duty: sleep until woken, at most so long; while
+ * draining this is the end of it. */
+enum flow_next duty_sleep(struct flow *, struct duty *, int64_t ms) MUST_USE;
 /* Begin a duty's flow, whose struct begins with struct duty_flow. */
 struct duty_flow {
 	struct flow flow;

@@ -79,8 +79,23 @@ reconcile_start(struct manager *m, enum task_priority server)
 static void
 reconcile_end(struct flow *f, enum err err)
 {
+	struct reconciler *r = reconciler_of(f);
+
 	(void)err;
-	reconciler_of(f)->duty.flow = NULL;
+	r->duty.flow = NULL;
+	signal_raise(&r->manager->elect_wake);
+}
+
+void
+reconcile_wake(struct reconciler *r)
+{
+	signal_raise(&r->duty.wake);
+}
+
+bool
+reconcile_runs(const struct reconciler *r)
+{
+	return r->duty.flow != NULL;
 }
 
 void
@@ -122,7 +137,7 @@ want_full_pass(struct manager *m, enum task_priority server, int64_t in_ms)
 static enum flow_next
 pause_between(struct flow *f)
 {
-	return signal_wait(f, &reconciler_of(f)->duty.wake, LOOK_MS);
+	return duty_sleep(f, &reconciler_of(f)->duty, LOOK_MS);
 }
 
 static enum flow_next

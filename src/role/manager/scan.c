@@ -85,7 +85,7 @@ high(struct flow *f)
 static enum flow_next
 pause_between(struct flow *f)
 {
-	return signal_wait(f, &((struct duty_flow *)f)->duty->wake, EVERY_MS);
+	return duty_sleep(f, ((struct duty_flow *)f)->duty, EVERY_MS);
 }
 
 static enum flow_next

@@ -49,11 +49,11 @@ sleep_until_due(struct flow *f)
 	struct manager *m = k->duty.duty->manager;
 	int64_t ms = m->app->conf->schedule_interval_ms;
 
-	if (k->next_us < 0)
+	if (k->next_us < 0 && !m->draining)
 		return FLOW_NEXT;
 	if (k->next_us > 0 && k->next_us / US_PER_MS < ms)
 		ms = k->next_us / US_PER_MS + 1;
-	return signal_wait(f, &m->schedule.wake, ms);
+	return duty_sleep(f, &m->schedule, ms);
 }
 
 static enum flow_next

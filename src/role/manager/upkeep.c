@@ -44,8 +44,8 @@ pause_between(struct flow *f)
 {
 	struct keeping *k = (struct keeping *)f;
 
-	return signal_wait(
-	    f, &k->duty.duty->wake, k->pause_ms > 0 ? k->pause_ms : AGAIN_MS);
+	return duty_sleep(
+	    f, k->duty.duty, k->pause_ms > 0 ? k->pause_ms : AGAIN_MS);
 }
 
 static enum flow_next

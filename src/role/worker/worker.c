@@ -200,6 +200,12 @@ worker_idle(const void *state)
 	return w->left;
 }
 
+static size_t
+worker_running(const void *state)
+{
+	return ((const struct worker *)state)->nrunning;
+}
+
 static bool
 worker_alive(const void *state)
 {
@@ -254,6 +260,7 @@ const struct role role_worker = {
 	.start = worker_start,
 	.drain = worker_drain,
 	.idle = worker_idle,
+	.running = worker_running,
 	.hurry = worker_hurry,
 	.stop = worker_stop,
 	.alive = worker_alive,

@@ -204,6 +204,39 @@ secrets_stay_secret(void **state)
 	free(path);
 }
 
+/* What systemd's LoadCredential= has put somewhere. */
+static void
+secrets_from_credentials(void **state)
+{
+	const char *const env[] = { "CREDENTIALS_DIRECTORY", dir, NULL };
+	const char *const empty[] = { "CREDENTIALS_DIRECTORY", "", NULL };
+
+	(void)state;
+	file("jwt", "0123456789\n");
+	REFUSED(load_text("jwt_secret_file = ${CREDENTIALS_DIRECTORY}/jwt\n"),
+	    "jwt_secret_file", "main.conf:1", "is not set", "LoadCredential");
+	environment = empty;
+	REFUSED(load_text("jwt_secret_file = ${CREDENTIALS_DIRECTORY}/jwt\n"),
+	    "is not set");
+	environment = env;
+	assert_true(
+	    load_text("jwt_secret_file = ${CREDENTIALS_DIRECTORY}/jwt\n"));
+	assert_string_equal(conf.jwt_secret, "0123456789");
+	conf_free(&conf);
+	assert_true(LOAD("--jwt-secret-file", "${CREDENTIALS_DIRECTORY}/jwt"));
+	assert_string_equal(conf.jwt_secret, "0123456789");
+	conf_free(&conf);
+	REFUSED(load_text("jwt_secret_file = ${CREDENTIALS_DIRECTORY}/no\n"),
+	    "No such file", dir);
+	/* At its beginning, and no other variable. */
+	REFUSED(load_text("jwt_secret_file = ${HOME}/jwt\n"), "${HOME}/jwt",
+	    "No such file");
+	/* A value that is no file is not looked into. */
+	assert_true(load_text("jwt_secret = ${CREDENTIALS_DIRECTORY}/jwt\n"));
+	assert_string_equal(conf.jwt_secret, "${CREDENTIALS_DIRECTORY}/jwt");
+	conf_free(&conf);
+}
+
 static void
 secret_files_have_limits(void **state)
 {
@@ -290,8 +323,10 @@ checks_of_order(void **state)
 	REFUSED(check(ROLE_MANAGER), "reconcile_interval", "\"1h\"",
 	    "full_pass_interval");
 	conf_free(&conf);
-	assert_true(LOAD("--shutdown-delay=2s", "--shutdown-timeout=1s"));
-	REFUSED(check(ROLE_WORKER), "shutdown_delay", "shutdown_timeout");
+	assert_true(LOAD("--shutdown-delay=2s", "--shutdown-timeout=1s",
+	    "--jwt-secret=0123456789abcdef0123456789abcdef"));
+	REFUSED(check(ROLE_API), "shutdown_delay", "shutdown_timeout");
+	assert_true(check(ROLE_WORKER));
 	conf_free(&conf);
 }
 
@@ -351,6 +386,7 @@ main(void)
 		CONF_TEST(a_bad_value_names_its_source),
 		CONF_TEST(secrets_from_files),
 		CONF_TEST(secrets_stay_secret),
+		CONF_TEST(secrets_from_credentials),
 		CONF_TEST(secret_files_have_limits),
 		CONF_TEST(checks_across_options),
 		CONF_TEST(checks_of_order),
