@@ -122,24 +122,6 @@ void http_reply_json(struct http_req *, int status, const struct buf *);
 void http_problem(struct http_req *, enum err, const struct fault *,
     int retry_after_s);
 
-/* ---- or an answer that comes piece by piece, with status 200; not to HEAD.
- * From its beginning on the flow may be told that the client has gone: then
- * nothing may be written any more. The flow's end calls http_stream_end. ---- */
-bool http_is_head(const struct http_req *);
-bool http_is_draining(const struct http_req *);
-/* gone(req, arg) runs at most once, from the loop and not from within a step;
- * it may abort the flow. */
-void http_stream_begin(struct http_req *, const char *content_type,
-    void (*gone)(struct http_req *, void *arg), void *arg);
-/* Bytes that the client has not taken yet; the writer bounds them. */
-size_t http_stream_pending(const struct http_req *);
-void http_stream_write(struct http_req *, struct span piece);
-/* cut: what is pending is thrown away, and the connection closes. Does nothing
- * if the client has gone. */
-void http_stream_end(struct http_req *, bool cut);
-/* Streams that have begun and not ended. */
-size_t http_streams(const struct http *);
-
 /* The HTTP status of an error; for --explain and tests. */
 int problem_status(enum err);
 /* A problem as an object within an answer that has several. where: to what the

@@ -384,7 +384,6 @@ start_flow(struct http_listener *l, struct evhttp_request *ev,
 	f->req = arena_zalloc(&flow->arena, sizeof(*f->req));
 	f->ctx = l->ctx;
 	req_init(f->req, l->http, ev, &flow->arena, m);
-	f->req->from = l;
 	f->req->metric = l->metric[m->route - l->routes];
 	arena_defer(&flow->arena, check_answered, f->req);
 	room_go(&l->http->room, flow,

@@ -176,28 +176,22 @@ say_close(struct http_req *req)
 	add_known_header(req, "Connection", "close");
 }
 
-/* has_length: there is a body, of so many bytes. */
 static void
 add_usual_headers(
-    struct http_req *req, const char *type, bool has_length, size_t len)
+    struct http_req *req, int status, const char *type, size_t len)
 {
+	bool may_have_body = status >= 200 && status != 204 && status != 304;
 	const char *origins = req->http->conf.cors_origins;
 
 	if (origins != NULL && *origins != '\0')
 		cors_answer(req, origins);
 	if (!has_header(req, "Cache-Control"))
 		http_add_header(req, "Cache-Control", "no-store");
-	if (type != NULL)
+	if (type != NULL && may_have_body)
 		http_add_header(req, "Content-Type", type);
 	if (req->closes || req->http->draining)
 		say_close(req);
-	hand_over_head(req, has_length, len);
-}
-
-void
-answer_head(struct http_req *req, const char *type)
-{
-	add_usual_headers(req, type, false, 0);
+	hand_over_head(req, may_have_body, len);
 }
 
 /* The client may have gone: then evhttp just frees its request here. */
@@ -205,13 +199,11 @@ void
 http_reply(struct http_req *req, int status, const char *type, struct span body)
 {
 	struct evhttp_request *ev = req->ev;
-	bool may_have_body = status >= 200 && status != 204 && status != 304;
 
 	assert(ev != NULL); /* one answer, and only one */
-	add_usual_headers(
-	    req, may_have_body ? type : NULL, may_have_body, body.len);
+	add_usual_headers(req, status, type, body.len);
 	/* evhttp would send the body of an answer to HEAD. */
-	if (!req->is_head && may_have_body)
+	if (!req->is_head && status != 204 && status != 304)
 		evbuffer_add(
 		    evhttp_request_get_output_buffer(ev), body.p, body.len);
 	http_log_access(req, status);

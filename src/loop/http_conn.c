@@ -40,7 +40,6 @@ struct conn {
 	bool has_chore;
 	bool page; /* evhttp is answering without having asked us */
 	bool lingers; /* when closed */
-	struct http_req *stream; /* told when closed; NULL: nobody */
 };
 
 static void conn_input(
@@ -172,14 +171,11 @@ static void
 conn_closed(struct evhttp_connection *evcon, void *arg)
 {
 	struct conn *c = arg;
-	struct http_req *stream = c->stream;
 
 	(void)evcon;
 	if (c->lingers)
 		linger_start(c->from, c->fd);
 	conn_free(c);
-	if (stream != NULL)
-		stream_lost(stream);
 }
 
 /* evhttp closes it, and we hear of it in conn_closed. */
@@ -272,33 +268,6 @@ conn_linger(struct http_listener *l, struct evhttp_request *ev)
 
 	if (c != NULL)
 		c->lingers = true;
-}
-
-void
-conn_streams(struct http_req *req)
-{
-	struct conn *c = conn_of(req->from, req->ev);
-
-	assert(c != NULL);
-	c->stream = req;
-	req->stream.conn = c;
-}
-
-void
-conn_streams_no_more(struct conn *c)
-{
-	c->stream = NULL;
-}
-
-/* A reset, or the kernel would keep megabytes for a client that never reads
- * them. */
-void
-conn_cut(struct conn *c)
-{
-	const struct linger none = { .l_onoff = 1, .l_linger = 0 };
-
-	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
-	conn_drop(c);
 }
 
 static void

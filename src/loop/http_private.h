@@ -79,7 +79,6 @@ struct http {
 	struct net_list *trusted; /* NULL: no proxy is */
 	struct listener_list listeners;
 	size_t in_flight; /* requests without an answer */
-	size_t nstreams; /* of these: answers that come piece by piece */
 	bool draining;
 };
 
@@ -99,12 +98,6 @@ void conn_serving(struct http_listener *, struct evhttp_request *);
 /* When it closes, let the client read our answer first. */
 void conn_linger(struct http_listener *, struct evhttp_request *);
 
-/* Who is told when the connection closes before its stream has ended. */
-void conn_streams(struct http_req *);
-void conn_streams_no_more(struct conn *);
-/* Without what it has not read. */
-void conn_cut(struct conn *);
-
 /* ---- http_linger.c ---- */
 /* fd is about to be closed by its owner. */
 void linger_start(struct http_listener *, int fd);
@@ -118,19 +111,8 @@ struct http_note {
 	bool is_number;
 };
 
-/* http_stream.c */
-struct http_stream {
-	bool begun;
-	struct conn *conn;
-	void (*gone)(struct http_req *, void *arg);
-	void *arg;
-};
-/* The connection is being closed, and the request is ours to free. */
-void stream_lost(struct http_req *);
-
 struct http_req {
 	struct http *http;
-	struct http_listener *from; /* of a flow's request */
 	struct evhttp_request *ev; /* NULL once answered */
 	struct arena *arena; /* the flow's, or one of a refusal */
 	const char *method;
@@ -140,7 +122,6 @@ struct http_req {
 	const char *param[ROUTE_MAX_PARAMS]; /* decoded */
 	int64_t started_us;
 	struct buf head; /* of the answer, see http_add_header */
-	struct http_stream stream;
 	unsigned metric; /* of its route */
 	const char *more; /* members of a problem; NULL: none */
 	bool is_head;
@@ -160,8 +141,6 @@ void req_split_target(
 
 /* ---- http_answer.c ---- */
 void answer_init(struct http_req *);
-/* The headers of an answer whose length is not known. */
-void answer_head(struct http_req *, const char *type);
 void req_refuse(struct http_req *, const struct problem *, const char *detail,
     const struct fault *, int retry_after_s);
 /* ---- http_cors.c ---- */
