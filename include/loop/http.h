@@ -94,6 +94,33 @@ void http_reply_json(struct http_req *, int status, const struct buf *);
 void http_problem(struct http_req *, enum err, const struct fault *,
     int retry_after_s);
 
+/*
+ * ---- a stream: an answer that is written as time goes by (events) ----
+ * Begun instead of an answer, chunked (RFC 9112, 7.1; HTTP/1.0 is read to the
+ * end of the connection), and the connection ends with it. The flow owns it and
+ * ends it, at the latest in its own end; the request is in flight until then.
+ *
+ * It is over when the client has gone, when we drain, and from birth for HEAD:
+ * then nothing more is written, and `wake` (may be NULL, must live as long) has
+ * been raised. A client that sends nothing is only found gone by writing: write
+ * something every 15 s or so. What is borrowed of the request (headers, body)
+ * dies when the stream begins.
+ */
+struct http_stream;
+#define HTTP_STREAM_PENDING_MAX 65536
+/* Status 200; http_add_header before it. Lives in the flow's arena. */
+struct http_stream *http_stream_begin(struct http_req *,
+    const char *content_type, struct flow_signal *wake);
+bool http_stream_is_over(const struct http_stream *);
+/* A chunk, copied; an empty one is nothing. False, and nothing is written: it is
+ * over, or the client does not read and more than HTTP_STREAM_PENDING_MAX bytes
+ * wait for it: end it. */
+bool http_stream_write(struct http_stream *, struct span) MUST_USE;
+/* Bytes that the client has not taken yet; 0 if it is over. */
+size_t http_stream_pending(const struct http_stream *);
+/* Exactly once. A client that does not read the rest is cut off in time. */
+void http_stream_end(struct http_stream *);
+
 /* The HTTP status of an error; for --explain and tests. */
 int problem_status(enum err);
 /* A problem as an object within an answer that has several. where: to what the

@@ -38,6 +38,9 @@ http_open(struct loop *loop, const struct http_conf *conf)
 
 	h->loop = loop;
 	h->conf = *conf;
+	h->write_timeout.tv_sec = conf->idle_timeout_ms / 1000;
+	h->write_timeout.tv_usec = conf->idle_timeout_ms % 1000 * 1000;
+	LIST_INIT(&h->streams);
 	TAILQ_INIT(&h->listeners);
 	return h;
 }
@@ -142,13 +145,10 @@ static struct evhttp *
 make_evhttp(struct http *h, struct http_listener *l)
 {
 	struct evhttp *evhttp = evhttp_new(loop_base(h->loop));
-	struct timeval idle;
 
 	if (evhttp == NULL)
 		abort();
-	idle.tv_sec = h->conf.idle_timeout_ms / 1000;
-	idle.tv_usec = h->conf.idle_timeout_ms % 1000 * 1000;
-	evhttp_set_timeout_tv(evhttp, &idle);
+	evhttp_set_timeout_tv(evhttp, &h->write_timeout);
 	evhttp_set_max_headers_size(evhttp, (ev_ssize_t)h->conf.max_header);
 	evhttp_set_max_body_size(evhttp, (ev_ssize_t)h->conf.max_body);
 	evhttp_set_default_content_type(evhttp, NULL);
@@ -263,7 +263,7 @@ check_answered(void *arg)
 {
 	const struct http_req *req = arg;
 
-	assert(req->ev == NULL);
+	assert(req->ev == NULL && req->stream == NULL);
 }
 
 static void
@@ -373,7 +373,10 @@ http_drain(struct http *h)
 {
 	struct http_listener *l;
 
-	h->draining = true;
+	if (!h->draining) {
+		h->draining = true;
+		streams_drain(h);
+	}
 	TAILQ_FOREACH (l, &h->listeners, link) {
 		timer_disarm(&l->pause);
 		if (l->bound != NULL)

@@ -13,6 +13,8 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
+#include <event2/http.h>
+#include <event2/http_struct.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -40,6 +42,7 @@ struct conn {
 	bool has_chore;
 	bool page; /* evhttp is answering without having asked us */
 	bool lingers; /* when closed */
+	struct http_stream *stream; /* SERVING: who is told of the end */
 };
 
 static void conn_input(
@@ -174,6 +177,8 @@ conn_closed(struct evhttp_connection *evcon, void *arg)
 	(void)evcon;
 	if (c->lingers)
 		linger_start(c->from, c->fd);
+	if (c->stream != NULL)
+		stream_gone(c->stream);
 	conn_free(c);
 }
 
@@ -266,6 +271,23 @@ conn_linger(struct http_listener *l, struct evhttp_request *ev)
 
 	if (c != NULL)
 		c->lingers = true;
+}
+
+/* While evhttp has a connection for the request, its record is here. */
+bool
+conn_set_stream(struct evhttp_request *ev, struct http_stream *stream)
+{
+	struct conn *c;
+
+	if (evhttp_request_get_connection(ev) == NULL)
+		return false;
+	c = ev->on_complete_cb_arg;
+	c->stream = stream;
+	/* A client that listens says nothing, for as long as it likes. */
+	if (stream != NULL)
+		bufferevent_set_timeouts(
+		    c->bev, NULL, &c->from->http->write_timeout);
+	return true;
 }
 
 static void

@@ -3,8 +3,9 @@
 
 /*
  * What the files of the HTTP server share: http.c (listeners, and the way of a
- * request), http_conn.c (connections), http_linger.c (how they close) and
- * http_req.c (request and answer).
+ * request), http_conn.c (connections), http_linger.c (how they close),
+ * http_req.c and http_answer.c (request and answer) and http_stream.c (answers
+ * that go on).
  */
 #include <event2/http.h>
 #include <sys/queue.h>
@@ -28,6 +29,7 @@ struct conn;
 struct lingering;
 TAILQ_HEAD(conn_list, conn);
 TAILQ_HEAD(linger_list, lingering);
+LIST_HEAD(stream_list, http_stream);
 
 /* Of one listener: what floods one of them leaves room on the others, so that
  * probes are still answered. */
@@ -61,8 +63,10 @@ struct http_listener {
 struct http {
 	struct loop *loop;
 	struct http_conf conf;
+	struct timeval write_timeout; /* no byte was taken for so long */
 	struct listener_list listeners;
-	size_t in_flight; /* requests without an answer */
+	size_t in_flight; /* requests without an answer, and streams */
+	struct stream_list streams;
 	bool draining;
 };
 
@@ -80,6 +84,9 @@ struct bufferevent *conn_accept(struct event_base *, void *arg);
 void conn_serving(struct http_listener *, struct evhttp_request *);
 /* When it closes, let the client read our answer first. */
 void conn_linger(struct http_listener *, struct evhttp_request *);
+/* Whom to tell that the connection of this request has ended; NULL: nobody.
+ * False: it has ended already. */
+bool conn_set_stream(struct evhttp_request *, struct http_stream *);
 
 /* ---- http_linger.c ---- */
 /* fd is about to be closed by its owner. */
@@ -97,6 +104,7 @@ struct http_note {
 struct http_req {
 	struct http *http;
 	struct evhttp_request *ev; /* NULL once answered */
+	struct http_stream *stream; /* the answer that goes on, or NULL */
 	struct arena *arena; /* the flow's, or one of a refusal */
 	const char *method;
 	struct span path; /* raw, in ev; absent if there is none */
@@ -118,7 +126,16 @@ void req_init(struct http_req *, struct http *, struct evhttp_request *,
 void req_split_target(
     const char *target, struct span *ret_path, struct span *ret_query);
 
+/* ---- http_stream.c ---- */
+/* The connection ends, and evhttp has let go of the request. */
+void stream_gone(struct http_stream *);
+void streams_drain(struct http *);
+
 /* ---- http_answer.c ---- */
+/* The head of a stream is written; the request is the caller's to end. */
+struct evhttp_request *answer_begin(struct http_req *, const char *type);
+/* After the last byte of it. */
+void answer_end(struct http_req *, int status);
 void answer_init(struct http_req *);
 void req_refuse(struct http_req *, const struct problem *, const char *detail,
     const struct fault *, int retry_after_s);
