@@ -4,6 +4,7 @@
 #include "announce.h"
 #include "api.h"
 #include "task/queue.h"
+#include "task/token.h"
 #include "task/users.h"
 #include "waiters.h"
 
@@ -26,7 +27,7 @@ static const struct route routes[] = {
 struct api {
 	struct app *app;
 	struct waiters *waiters;
-	struct token_cache *tokens;
+	struct token_keys *tokens;
 	struct announcer *announcer;
 };
 
@@ -56,7 +57,7 @@ api_waiters(const struct app *app)
 	return api_of(app)->waiters;
 }
 
-struct token_cache *
+struct token_keys *
 api_tokens(const struct app *app)
 {
 	return api_of(app)->tokens;
@@ -80,7 +81,7 @@ start(struct app *app, char *err, size_t err_size)
 	api->app = app;
 	api->waiters =
 	    waiters_open(app->loop, app->pg, app->redis[PRIORITY_HIGH]);
-	api->tokens = token_cache_open();
+	api->tokens = token_keys_open(app->conf);
 	api->announcer = announcer_open(app->loop, app->redis);
 	return api;
 }
@@ -101,6 +102,16 @@ idle(const void *state)
 	return true; /* the requests in flight are counted by the server */
 }
 
+/* SIGHUP, with a configuration that was found good. */
+static void
+reload(void *state)
+{
+	struct api *api = state;
+
+	token_keys_close(api->tokens);
+	api->tokens = token_keys_open(api->app->conf);
+}
+
 /* Requests that come after this find no role. */
 static void
 stop(void *state)
@@ -109,7 +120,7 @@ stop(void *state)
 
 	api->app->states[index_of(api->app)] = NULL;
 	announcer_close(api->announcer);
-	token_cache_close(api->tokens);
+	token_keys_close(api->tokens);
 	waiters_close(api->waiters);
 	free(api);
 }
@@ -119,6 +130,7 @@ const struct role role_api = {
 	.bit = ROLE_API,
 	.start = start,
 	.drain = drain,
+	.reload = reload,
 	.idle = idle,
 	.stop = stop,
 };

@@ -9,7 +9,7 @@ extern const struct flow_def register_flow, login_flow, submit_flow, batch_flow,
 
 /* What requests share. NULL: the role has stopped. */
 struct waiters *api_waiters(const struct app *);
-struct token_cache *api_tokens(const struct app *);
+struct token_keys *api_tokens(const struct app *);
 struct announcer *api_announcer(const struct app *);
 
 #endif

@@ -4,6 +4,7 @@
 #include "api.h"
 #include "base/clock.h"
 #include "call.h"
+#include "task/token.h"
 
 /* A payload and a result, both as large as a body may be, and the rest. */
 #define BODY_MAX (256 * 1024 * 1024)
@@ -23,9 +24,8 @@ api_authenticate(struct flow *f)
 			"the request needs a header \"Authorization: Bearer "
 			"TOKEN\"; POST /login gives a token"));
 	given += strlen(SCHEME);
-	err = token_verify(api_tokens(api_app(c)), api_app(c)->conf->jwt_secret,
-	    given + strspn(given, " "), clock_wall_us() / US_PER_S, &c->caller,
-	    &c->fault);
+	err = token_verify(api_tokens(api_app(c)), given + strspn(given, " "),
+	    clock_wall_us() / US_PER_S, &c->caller, &c->fault);
 	if (err == OK)
 		http_note_id(c->http.req, "user", &c->caller.user_id);
 	return flow_check(f, err);
