@@ -72,7 +72,7 @@ struct conf {
 	char   *listen, *admin_listen;	/* host:port, [v6]:port; "" none */
 	int64_t	max_body, max_header, max_connections;
 	int64_t	request_timeout_ms, idle_timeout_ms, max_wait_ms;
-	char   *tls_cert_file, *tls_key_file; /* "": plain HTTP */
+	char   *tls_cert, *tls_key;	/* PEM; "": plain HTTP */
 
 	/* access */
 	char   *jwt_secret;

@@ -154,12 +154,11 @@ check_api(const struct conf *c, char *err, size_t size)
 {
 	if (!check_keys(c, err, size))
 		return false;
-	if ((c->tls_cert_file[0] == '\0') != (c->tls_key_file[0] == '\0'))
+	if ((c->tls_cert[0] == '\0') != (c->tls_key[0] == '\0'))
 		return refuse(err, size,
-		    "%s is not set, and the other one of tls_cert_file and "
-		    "tls_key_file is; allowed are both or none",
-		    c->tls_cert_file[0] == '\0' ? "tls_cert_file"
-						: "tls_key_file");
+		    "%s is not set, and the other one of tls_cert and "
+		    "tls_key is; allowed are both or none",
+		    c->tls_cert[0] == '\0' ? "tls_cert" : "tls_key");
 	if (c->listen[0] == '\0')
 		return refuse(err, size,
 		    "bad value of listen: \"\"; the role api needs an address: "

@@ -102,20 +102,20 @@ const struct conf_option conf_options[] = {
 { .name = "max_wait", .type = CONF_TIME, .offset = AT(max_wait_ms),
   .def = "60s", .min = 0, .max = H, .roles = API,
   .text = "The longest that Prefer: wait may ask for; 0s refuses to wait." },
-{ .name = "tls_cert_file", .type = CONF_PATH, .offset = AT(tls_cert_file),
-  .def = "", .flags = CONF_EMPTY | CONF_RELOAD, .roles = API,
-  .text = "The certificate of the API, and those between it and its root, in "
-	"PEM; empty: plain HTTP. SIGHUP reads the file again." },
-{ .name = "tls_key_file", .type = CONF_PATH, .offset = AT(tls_key_file),
-  .def = "", .flags = CONF_EMPTY | CONF_RELOAD, .roles = API,
-  .text = "The private key of that certificate, in PEM, without a password." },
+{ .name = "tls_cert", .type = CONF_TEXT, .offset = AT(tls_cert),
+  .def = "", .flags = CONF_SECRET | CONF_EMPTY | CONF_RELOAD, .roles = API,
+  .text = "The certificate of the API and those between it and its root, in "
+	"PEM, by tls_cert_file; empty: plain HTTP." },
+{ .name = "tls_key", .type = CONF_TEXT, .offset = AT(tls_key),
+  .def = "", .flags = CONF_SECRET | CONF_EMPTY | CONF_RELOAD, .roles = API,
+  .text = "The private key of that certificate, in PEM, without a password, by "
+	"tls_key_file." },
 
 { .group = "Access",
   .name = "jwt_secret", .type = CONF_TEXT, .offset = AT(jwt_secret),
   .def = "", .flags = CONF_SECRET | CONF_EMPTY | CONF_RELOAD, .roles = API,
-  .text = "The key of login tokens, at least 32 bytes and the same in every "
-	"API process; a section [jwt_key NAME] with sign = yes takes its "
-	"place." },
+  .text = "The key of login tokens, at least 32 bytes, the same in every API "
+	"process, unless a section [jwt_key NAME] has sign = yes." },
 { .name = "jwt_ttl", .type = CONF_TIME, .offset = AT(jwt_ttl_ms),
   .def = "1h", .min = S, .max = 30 * D, .roles = API,
   .text = "How long a login token is valid." },

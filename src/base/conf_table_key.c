@@ -16,9 +16,8 @@ const struct conf_option conf_jwt_key_options[] = {
   .text = "For HS256: the key, at least 32 bytes." },
 { .name = "public_key", .type = CONF_TEXT, .offset = IN(public_key),
   .def = "", .flags = CONF_SECRET | CONF_EMPTY, .roles = ROLE_API,
-  .text = "For RS256 (of 2048 bits or more) and ES256 (P-256): the public key "
-	"of an identity provider in PEM, BEGIN PUBLIC KEY, by "
-	"public_key_file." },
+  .text = "For RS256 (2048 bits or more) and ES256 (P-256): the public key of "
+	"an identity provider, in PEM, by public_key_file." },
 { .name = "issuer", .type = CONF_TEXT, .offset = IN(issuer),
   .def = "", .flags = CONF_EMPTY, .roles = ROLE_API,
   .text = "What iss of a token must be; needed for RS256 and ES256." },

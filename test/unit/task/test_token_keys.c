@@ -124,7 +124,7 @@ open_keys(void)
 	conf.jwt_secret = TEXT(SIMPLE);
 	conf.jwt_keys = list;
 	conf.listen = TEXT("127.0.0.1:1");
-	conf.admin_listen = conf.tls_cert_file = conf.tls_key_file = TEXT("");
+	conf.admin_listen = conf.tls_cert = conf.tls_key = TEXT("");
 	if (!conf_check(&conf, ROLE_API, err, sizeof(err)))
 		fail_msg("%s", err);
 	return token_keys_open(&conf);
