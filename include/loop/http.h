@@ -54,6 +54,12 @@ struct http *http_open(struct loop *, const struct http_conf *);
  * live as long as the server; ctx is handed to their flows. */
 bool http_listen(struct http *, const char *addr, const struct route *routes,
     size_t n, void *ctx, char *err, size_t err_size);
+/* Listeners that are opened from now on speak TLS, by this certificate (with
+ * those that lead to its root) and key, in PEM. Again: another pair, for the
+ * connections that come. False: the pair is broken, *err is one line, and
+ * nothing has changed. */
+bool http_set_tls(struct http *, const char *cert, const char *key, char *err,
+    size_t err_size);
 /* Stop accepting; answers close their connections from now on. */
 void http_drain(struct http *);
 size_t http_in_flight(const struct http *);

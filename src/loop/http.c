@@ -185,6 +185,7 @@ http_listen(struct http *h, const char *addr, const struct route *routes,
 	l->routes = routes;
 	l->nroutes = n;
 	l->ctx = ctx;
+	l->tls = h->tls != NULL;
 	timer_init(&l->pause, h->loop, pause_over);
 	conns_open(l);
 	l->evhttp = make_evhttp(h, l);
@@ -409,5 +410,6 @@ http_close(struct http *h)
 		timer_fini(&l->pause);
 		free(l);
 	}
+	tls_close(h);
 	free(h);
 }

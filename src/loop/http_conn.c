@@ -129,7 +129,8 @@ conn_accept(struct event_base *base, void *arg)
 	struct bufferevent *bev;
 	struct conn *c;
 
-	bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+	bev = l->tls ? tls_bufferevent(l->http, base)
+		     : bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 	if (bev == NULL)
 		abort();
 	/* evhttp takes a body out of this buffer when it is whole. */
@@ -175,6 +176,8 @@ conn_closed(struct evhttp_connection *evcon, void *arg)
 	struct conn *c = arg;
 
 	(void)evcon;
+	if (c->from->tls)
+		tls_goodbye(c->bev);
 	if (c->lingers)
 		linger_start(c->from, c->fd);
 	if (c->stream != NULL)
@@ -206,8 +209,11 @@ conn_refuse(struct conn *c, const struct problem *p, const char *detail)
 	id_format(&id, none.id);
 	buf_init(&text, PROBLEM_MAX);
 	problem_write_raw(&text, p, detail, none.id);
-	c->lingers =
-	    send(c->fd, text.data, text.len, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
+	if (c->from->tls)
+		c->lingers = tls_say(c->bev, text.data, text.len);
+	else
+		c->lingers = send(c->fd, text.data, text.len,
+				 MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
 	buf_fini(&text);
 	http_log_access(&none, p->status);
 	conn_drop(c);
@@ -366,6 +372,10 @@ conn_adopt(struct conn *c)
 	c->fd = bufferevent_getfd(bev);
 	remember_fd(cs, c);
 	bufferevent_decref(bev);
+	/* The handshake counts as part of the first request: byte by byte, it
+	 * would else go on for ever. */
+	if (c->from->tls)
+		conn_move(c, CONN_READING);
 	if (cs->n <= c->from->http->conf.max_connections)
 		return;
 	/* A client must expect to lose a connection that it does not use. */
@@ -435,9 +445,11 @@ page_replace(struct conn *c)
 	buf_init(&text, PROBLEM_MAX);
 	problem_write_raw(&text, p, page_detail(status), none.id);
 	/* A bufferevent freezes its output, so that nobody else takes bytes. */
-	evbuffer_unfreeze(out, 1);
+	if (!c->from->tls)
+		evbuffer_unfreeze(out, 1);
 	evbuffer_drain(out, evbuffer_get_length(out));
-	evbuffer_freeze(out, 1);
+	if (!c->from->tls)
+		evbuffer_freeze(out, 1);
 	evbuffer_add(out, text.data, text.len);
 	buf_fini(&text);
 	c->lingers = true;
@@ -483,6 +495,10 @@ conns_flush(struct http_listener *l)
 	struct conn *c;
 
 	TAILQ_FOREACH (c, &l->conns.in[CONN_SERVING], link) {
+		if (l->tls) {
+			tls_flush(c->bev);
+			continue;
+		}
 		out = bufferevent_get_output(c->bev);
 		evbuffer_unfreeze(out, 1);
 		evbuffer_write(out, c->fd);

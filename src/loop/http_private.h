@@ -3,7 +3,7 @@
 
 /*
  * What the files of the HTTP server share: http.c (listeners, and the way of a
- * request), http_conn.c (connections), http_linger.c (how they close),
+ * request), http_conn.c (connections), http_tls.c, http_linger.c (how they close),
  * http_req.c and http_answer.c (request and answer) and http_stream.c (answers
  * that go on).
  */
@@ -54,6 +54,7 @@ struct http_listener {
 	struct evhttp *evhttp;
 	struct evhttp_bound_socket *bound; /* NULL once drained */
 	struct loop_timer pause; /* after a failed accept */
+	bool tls;
 	struct conns conns;
 	const struct route *routes;
 	size_t nroutes;
@@ -67,6 +68,7 @@ struct http {
 	struct listener_list listeners;
 	size_t in_flight; /* requests without an answer, and streams */
 	struct stream_list streams;
+	struct ssl_ctx_st *tls; /* of OpenSSL; NULL: plain HTTP */
 	bool draining;
 };
 
@@ -92,6 +94,14 @@ bool conn_set_stream(struct evhttp_request *, struct http_stream *);
 /* fd is about to be closed by its owner. */
 void linger_start(struct http_listener *, int fd);
 void lingers_close(struct http_listener *);
+
+/* ---- http_tls.c ---- */
+void tls_close(struct http *);
+struct bufferevent *tls_bufferevent(struct http *, struct event_base *);
+/* These go past the bufferevent: for last words. As much as the socket takes. */
+bool tls_say(struct bufferevent *, const char *text, size_t len);
+void tls_flush(struct bufferevent *);
+void tls_goodbye(struct bufferevent *);
 
 /* ---- http_req.c ---- */
 struct http_note {

@@ -3,6 +3,7 @@
 
 #include "announce.h"
 #include "api.h"
+#include "base/log.h"
 #include "task/queue.h"
 #include "task/token.h"
 #include "task/users.h"
@@ -72,8 +73,13 @@ api_announcer(const struct app *app)
 static void *
 start(struct app *app, char *err, size_t err_size)
 {
+	const struct conf *conf = app->conf;
 	struct api *api;
 
+	if (conf->tls_cert[0] != '\0' &&
+	    !http_set_tls(
+		app->http, conf->tls_cert, conf->tls_key, err, err_size))
+		return NULL;
 	if (!http_listen(app->http, app->conf->listen, routes, NELEM(routes),
 		app, err, err_size))
 		return NULL;
@@ -107,7 +113,14 @@ static void
 reload(void *state)
 {
 	struct api *api = state;
+	const struct conf *conf = api->app->conf;
+	char err[256];
 
+	if (conf->tls_cert[0] != '\0' &&
+	    !http_set_tls(api->app->http, conf->tls_cert, conf->tls_key, err,
+		sizeof(err)))
+		log_error("api", "TLS goes on with the old certificate",
+		    KV_STR("err", err));
 	token_keys_close(api->tokens);
 	api->tokens = token_keys_open(api->app->conf);
 }
