@@ -60,6 +60,9 @@ bool http_listen(struct http *, const char *addr, const struct route *routes,
  * nothing has changed. */
 bool http_set_tls(struct http *, const char *cert, const char *key, char *err,
     size_t err_size);
+/* The listener that was opened last goes on accepting while we drain, and has
+ * few connections of its own: for probes. */
+void http_keep_open(struct http *);
 /* Stop accepting; answers close their connections from now on. */
 void http_drain(struct http *);
 size_t http_in_flight(const struct http *);

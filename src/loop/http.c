@@ -14,6 +14,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -24,6 +25,10 @@
 #define HOST_MAX 256
 /* Without descriptors, accept fails at once and again, at full speed. */
 #define ACCEPT_PAUSE_MS 100
+/* Descriptors that are not for connections, and connections of a listener that
+ * stays open; both together, and what lingers, fit into the reserve. */
+#define FD_RESERVE 160
+#define KEPT_CONNECTIONS 32
 
 /* All listeners of the process: libevent's callback for a failed accept cannot
  * carry a pointer of ours. */
@@ -159,6 +164,35 @@ make_evhttp(struct http *h, struct http_listener *l)
 	return evhttp;
 }
 
+/* Room is left for servers, files, what lingers, and who asks how we are. */
+static size_t
+connections_for(size_t wanted)
+{
+	struct rlimit limit = { 0 };
+	size_t most;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+	    limit.rlim_cur == RLIM_INFINITY)
+		return wanted;
+	most = limit.rlim_cur > 2 * FD_RESERVE ? limit.rlim_cur - FD_RESERVE
+					       : limit.rlim_cur / 2;
+	if (wanted > most)
+		log_warn("http", "fewer connections than max_connections",
+		    KV_INT("descriptors", (int64_t)limit.rlim_cur),
+		    KV_INT("connections", (int64_t)most));
+	return wanted < most ? wanted : most;
+}
+
+void
+http_keep_open(struct http *h)
+{
+	struct http_listener *l = TAILQ_LAST(&h->listeners, listener_list);
+
+	l->stays = true;
+	if (l->max_connections > KEPT_CONNECTIONS)
+		l->max_connections = KEPT_CONNECTIONS;
+}
+
 bool
 http_listen(struct http *h, const char *addr, const struct route *routes,
     size_t n, void *ctx, char *err, size_t err_size)
@@ -186,6 +220,7 @@ http_listen(struct http *h, const char *addr, const struct route *routes,
 	l->nroutes = n;
 	l->ctx = ctx;
 	l->tls = h->tls != NULL;
+	l->max_connections = connections_for(h->conf.max_connections);
 	timer_init(&l->pause, h->loop, pause_over);
 	conns_open(l);
 	l->evhttp = make_evhttp(h, l);
@@ -369,6 +404,15 @@ on_request(struct evhttp_request *ev, void *arg)
 }
 
 /* ---- the end ---- */
+static void
+stop_accepting(struct http_listener *l)
+{
+	timer_disarm(&l->pause);
+	if (l->bound != NULL)
+		evhttp_del_accept_socket(l->evhttp, l->bound);
+	l->bound = NULL;
+}
+
 void
 http_drain(struct http *h)
 {
@@ -378,12 +422,9 @@ http_drain(struct http *h)
 		h->draining = true;
 		streams_drain(h);
 	}
-	TAILQ_FOREACH (l, &h->listeners, link) {
-		timer_disarm(&l->pause);
-		if (l->bound != NULL)
-			evhttp_del_accept_socket(l->evhttp, l->bound);
-		l->bound = NULL;
-	}
+	TAILQ_FOREACH (l, &h->listeners, link)
+		if (!l->stays)
+			stop_accepting(l);
 }
 
 size_t
@@ -404,6 +445,7 @@ http_close(struct http *h)
 	while ((l = TAILQ_FIRST(&h->listeners)) != NULL) {
 		TAILQ_REMOVE(&h->listeners, l, link);
 		TAILQ_REMOVE(&everyone, l, peer);
+		stop_accepting(l);
 		conns_flush(l);
 		evhttp_free(l->evhttp);
 		conns_close(l);

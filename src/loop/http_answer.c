@@ -178,6 +178,8 @@ http_reply(struct http_req *req, int status, const char *type, struct span body)
 		evbuffer_add(
 		    evhttp_request_get_output_buffer(ev), body.p, body.len);
 	answer_end(req, status);
+	if (evhttp_request_get_connection(ev) != NULL)
+		conn_watch(ev);
 	evhttp_send_reply(ev, status, reason_of(status), NULL);
 }
 

@@ -15,6 +15,7 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/http_struct.h>
+#include <event2/listener.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -26,6 +27,12 @@
 /* Over body and header: pipelined requests are read ahead this far. */
 #define READ_AHEAD 65536
 #define FD_TABLE_FIRST 64
+#define ACCEPT_MAX 16 /* a turn */
+/* An answer that is larger than what sockets take at once is watched: it must
+ * be read at this rate, and request_timeout beyond that. */
+#define WATCHED_MIN 65536
+#define READ_RATE 16384 /* bytes a second */
+#define WATCH_MS 200
 /* So long a connection has been without a request before its place is given to
  * another; who has just been answered is about to send the next one. */
 #define IDLE_MIN_MS 1000
@@ -42,6 +49,8 @@ struct conn {
 	bool has_chore;
 	bool page; /* evhttp is answering without having asked us */
 	bool lingers; /* when closed */
+	int64_t give_up_us; /* 0, or it is in conns.watched */
+	TAILQ_ENTRY(conn) watch;
 	struct http_stream *stream; /* SERVING: who is told of the end */
 };
 
@@ -52,6 +61,7 @@ static void conn_output(
 static void conn_closed(struct evhttp_connection *, void *);
 static void do_chores(int fd, short what, void *);
 static void reading_too_long(struct loop_timer *);
+static void look_at_watched(struct loop_timer *);
 
 void
 conns_open(struct http_listener *l)
@@ -62,6 +72,8 @@ conns_open(struct http_listener *l)
 	for (int i = 0; i < CONN_STATES; i++)
 		TAILQ_INIT(&cs->in[i]);
 	TAILQ_INIT(&cs->chores);
+	TAILQ_INIT(&cs->watched);
+	timer_init(&cs->watch, loop, look_at_watched);
 	TAILQ_INIT(&cs->lingers);
 	timer_init(&cs->deadline, loop, reading_too_long);
 	cs->chores_ev = event_new(loop_base(loop), -1, 0, do_chores, l);
@@ -78,6 +90,7 @@ conns_close(struct http_listener *l)
 	assert(cs->n == 0);
 	lingers_close(l);
 	timer_fini(&cs->deadline);
+	timer_fini(&cs->watch);
 	event_free(cs->chores_ev);
 	free(cs->by_fd);
 }
@@ -148,6 +161,10 @@ conn_accept(struct event_base *base, void *arg)
 	/* Ours until evhttp has taken it or has failed to: see conn_adopt. */
 	bufferevent_incref(bev);
 	conn_needs(c);
+	/* The rest of a crowd waits for the next turn, as others do. */
+	if (++l->accepted == ACCEPT_MAX && l->bound != NULL)
+		evconnlistener_disable(
+		    evhttp_bound_socket_get_listener(l->bound));
 	return bev;
 }
 
@@ -162,6 +179,8 @@ conn_free(struct conn *c)
 	cs->n_in[c->state]--;
 	if (c->has_chore)
 		TAILQ_REMOVE(&cs->chores, c, chore);
+	if (c->give_up_us != 0)
+		TAILQ_REMOVE(&cs->watched, c, watch);
 	if (c->fd != -1)
 		cs->by_fd[c->fd] = NULL;
 	else
@@ -239,6 +258,9 @@ conn_answered(struct evhttp_request *ev, void *arg)
 	struct conn *c = arg;
 
 	(void)ev;
+	if (c->give_up_us != 0)
+		TAILQ_REMOVE(&c->from->conns.watched, c, watch);
+	c->give_up_us = 0;
 	conn_move(c,
 	    evbuffer_get_length(bufferevent_get_input(c->bev)) > 0
 		? CONN_READING
@@ -277,6 +299,41 @@ conn_linger(struct http_listener *l, struct evhttp_request *ev)
 
 	if (c != NULL)
 		c->lingers = true;
+}
+
+/* evhttp's own time-out begins again with each byte that is taken. */
+void
+conn_watch(struct evhttp_request *ev)
+{
+	struct conn *c = ev->on_complete_cb_arg;
+	struct conns *cs = &c->from->conns;
+	size_t len = evbuffer_get_length(bufferevent_get_output(c->bev)) +
+	    evbuffer_get_length(ev->output_buffer);
+	int64_t ms = c->from->http->conf.request_timeout_ms;
+
+	if (len < WATCHED_MIN || c->give_up_us != 0)
+		return;
+	c->give_up_us = clock_mono_us() + ms * US_PER_MS +
+	    (int64_t)(len / READ_RATE) * US_PER_S;
+	TAILQ_INSERT_TAIL(&cs->watched, c, watch);
+	if (!cs->watch.armed)
+		timer_arm_ms(&cs->watch, WATCH_MS);
+}
+
+static void
+look_at_watched(struct loop_timer *t)
+{
+	struct conns *cs = container_of(t, struct conns, watch);
+	int64_t now = clock_mono_us();
+	struct conn *c, *next;
+
+	for (c = TAILQ_FIRST(&cs->watched); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, watch);
+		if (now >= c->give_up_us)
+			conn_drop(c);
+	}
+	if (!TAILQ_EMPTY(&cs->watched))
+		timer_arm_ms(t, WATCH_MS);
 }
 
 /* While evhttp has a connection for the request, its record is here. */
@@ -376,7 +433,7 @@ conn_adopt(struct conn *c)
 	 * would else go on for ever. */
 	if (c->from->tls)
 		conn_move(c, CONN_READING);
-	if (cs->n <= c->from->http->conf.max_connections)
+	if (cs->n <= c->from->max_connections)
 		return;
 	/* A client must expect to lose a connection that it does not use. */
 	if ((idle = longest_idle(c->from)) != NULL)
@@ -384,76 +441,6 @@ conn_adopt(struct conn *c)
 	else
 		conn_refuse(c, problem_of_err(ERR_OVERLOADED),
 		    "There are too many connections");
-}
-
-/* The status of the page at the front of out; 0: there is none. */
-static int
-page_status(struct evbuffer *out)
-{
-	size_t len = evbuffer_get_length(out);
-	const char *text = (const char *)evbuffer_pullup(out, -1);
-	const char *digits;
-
-	if (text == NULL || len < 24 || memcmp(text, "HTTP/", 5) != 0)
-		return 0;
-	/* The version may be one that evhttp misread. */
-	digits = memchr(text, ' ', 20);
-	if (digits == NULL)
-		return 0;
-	return (digits[1] - '0') * 100 + (digits[2] - '0') * 10 + digits[3] -
-	    '0';
-}
-
-static const char *
-page_detail(int status)
-{
-	switch (status) {
-	case 400:
-		return "The request is malformed, or its head is too large";
-	case 413:
-		return "The body is too large";
-	case 417:
-		return "Only 100-continue can be expected";
-	default:
-		return "The request was refused";
-	}
-}
-
-/*
- * evhttp answers what it cannot parse by itself, in HTML, and has no hook for
- * it in 2.1. The page stands in the output buffer and no byte of it has been
- * written yet: put our own in its place. evhttp closes when all is written.
- */
-static void
-page_replace(struct conn *c)
-{
-	struct evbuffer *out = bufferevent_get_output(c->bev);
-	struct http_req none = { .started_us = c->since_us };
-	const struct problem *p;
-	struct buf text;
-	struct id id;
-	int status = page_status(out);
-
-	/* "100 Continue" is no page. */
-	if (status < 400) {
-		c->page = false;
-		return;
-	}
-	p = problem_of_status(status);
-	id_new(&id);
-	id_format(&id, none.id);
-	buf_init(&text, PROBLEM_MAX);
-	problem_write_raw(&text, p, page_detail(status), none.id);
-	/* A bufferevent freezes its output, so that nobody else takes bytes. */
-	if (!c->from->tls)
-		evbuffer_unfreeze(out, 1);
-	evbuffer_drain(out, evbuffer_get_length(out));
-	if (!c->from->tls)
-		evbuffer_freeze(out, 1);
-	evbuffer_add(out, text.data, text.len);
-	buf_fini(&text);
-	c->lingers = true;
-	http_log_access(&none, p->status);
 }
 
 /* Bytes go out although no request was handed to us. */
@@ -472,18 +459,25 @@ conn_output(struct evbuffer *b, const struct evbuffer_cb_info *info, void *arg)
 static void
 do_chores(int fd, short what, void *arg)
 {
-	struct conns *cs = &((struct http_listener *)arg)->conns;
+	struct http_listener *l = arg;
+	struct conns *cs = &l->conns;
 	struct conn *c;
 
 	(void)fd;
 	(void)what;
+	if (l->accepted >= ACCEPT_MAX && l->bound != NULL && !l->pause.armed)
+		evconnlistener_enable(
+		    evhttp_bound_socket_get_listener(l->bound));
+	l->accepted = 0;
 	while ((c = TAILQ_FIRST(&cs->chores)) != NULL) {
 		TAILQ_REMOVE(&cs->chores, c, chore);
 		c->has_chore = false;
 		if (c->fd == -1)
 			conn_adopt(c);
-		else if (c->page)
-			page_replace(c);
+		else if (c->page && page_replace(c->bev, l->tls, c->since_us))
+			c->lingers = true;
+		else
+			c->page = false;
 	}
 }
 

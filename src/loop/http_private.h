@@ -35,6 +35,8 @@ LIST_HEAD(stream_list, http_stream);
  * probes are still answered. */
 struct conns {
 	struct conn_list in[CONN_STATES];
+	struct conn_list watched; /* who has a large answer to read */
+	struct loop_timer watch;
 	struct conn_list chores; /* fresh ones, and those with error pages */
 	struct event *chores_ev;
 	struct conn **by_fd;
@@ -55,6 +57,9 @@ struct http_listener {
 	struct evhttp_bound_socket *bound; /* NULL once drained */
 	struct loop_timer pause; /* after a failed accept */
 	bool tls;
+	bool stays; /* while draining */
+	unsigned accepted; /* in this turn */
+	size_t max_connections;
 	struct conns conns;
 	const struct route *routes;
 	size_t nroutes;
@@ -86,6 +91,8 @@ struct bufferevent *conn_accept(struct event_base *, void *arg);
 void conn_serving(struct http_listener *, struct evhttp_request *);
 /* When it closes, let the client read our answer first. */
 void conn_linger(struct http_listener *, struct evhttp_request *);
+/* Its answer is about to be written, and must be read in time. */
+void conn_watch(struct evhttp_request *);
 /* Whom to tell that the connection of this request has ended; NULL: nobody.
  * False: it has ended already. */
 bool conn_set_stream(struct evhttp_request *, struct http_stream *);
@@ -94,6 +101,10 @@ bool conn_set_stream(struct evhttp_request *, struct http_stream *);
 /* fd is about to be closed by its owner. */
 void linger_start(struct http_listener *, int fd);
 void lingers_close(struct http_listener *);
+
+/* ---- http_page.c ---- */
+/* evhttp's page at the front of the output; false: it is none. */
+bool page_replace(struct bufferevent *, bool tls, int64_t since_us);
 
 /* ---- http_tls.c ---- */
 void tls_close(struct http *);

@@ -107,6 +107,7 @@ http_stream_end(struct http_stream *s)
 	answer_end(req, 200);
 	if (s->ev == NULL)
 		return;
-	conn_set_stream(s->ev, NULL);
+	if (conn_set_stream(s->ev, NULL))
+		conn_watch(s->ev);
 	evhttp_send_reply_end(s->ev);
 }

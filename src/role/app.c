@@ -74,9 +74,13 @@ open_http(struct app *app, char *err, size_t size)
 		.idle_timeout_ms = conf->idle_timeout_ms };
 
 	app->http = http_open(app->loop, &hc);
-	return conf->admin_listen[0] == '\0' ||
-	    http_listen(app->http, conf->admin_listen, ops_routes, ops_nroutes,
-		app, err, size);
+	if (conf->admin_listen[0] == '\0')
+		return true;
+	if (!http_listen(app->http, conf->admin_listen, ops_routes, ops_nroutes,
+		app, err, size))
+		return false;
+	http_keep_open(app->http);
+	return true;
 }
 
 struct app *
