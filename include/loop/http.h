@@ -46,6 +46,9 @@ struct http_conf {
 	size_t	max_connections;	/* of each listener */
 	int64_t	request_timeout_ms;	/* to read a request whole */
 	int64_t	idle_timeout_ms;	/* a connection without a request */
+	/* How fast a large answer must be read, beyond request_timeout. 0: what
+	 * is usual. */
+	int64_t	read_rate;		/* bytes a second */
 };
 
 struct http *http_open(struct loop *, const struct http_conf *);

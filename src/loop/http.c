@@ -25,8 +25,9 @@
 #define HOST_MAX 256
 /* Without descriptors, accept fails at once and again, at full speed. */
 #define ACCEPT_PAUSE_MS 100
-/* Descriptors that are not for connections, and connections of a listener that
- * stays open; both together, and what lingers, fit into the reserve. */
+#define READ_RATE 16384
+/* Descriptors that are not for connections: 64 that linger, 16 of a turn, the
+ * connections of a listener that stays open, and what the rest needs. */
 #define FD_RESERVE 160
 #define KEPT_CONNECTIONS 32
 
@@ -43,6 +44,8 @@ http_open(struct loop *loop, const struct http_conf *conf)
 
 	h->loop = loop;
 	h->conf = *conf;
+	if (h->conf.read_rate == 0)
+		h->conf.read_rate = READ_RATE;
 	h->write_timeout.tv_sec = conf->idle_timeout_ms / 1000;
 	h->write_timeout.tv_usec = conf->idle_timeout_ms % 1000 * 1000;
 	LIST_INIT(&h->streams);
@@ -177,7 +180,7 @@ connections_for(size_t wanted)
 	most = limit.rlim_cur > 2 * FD_RESERVE ? limit.rlim_cur - FD_RESERVE
 					       : limit.rlim_cur / 2;
 	if (wanted > most)
-		log_warn("http", "fewer connections than max_connections",
+		log_info("http", "fewer connections than max_connections",
 		    KV_INT("descriptors", (int64_t)limit.rlim_cur),
 		    KV_INT("connections", (int64_t)most));
 	return wanted < most ? wanted : most;

@@ -28,10 +28,7 @@
 #define READ_AHEAD 65536
 #define FD_TABLE_FIRST 64
 #define ACCEPT_MAX 16 /* a turn */
-/* An answer that is larger than what sockets take at once is watched: it must
- * be read at this rate, and request_timeout beyond that. */
-#define WATCHED_MIN 65536
-#define READ_RATE 16384 /* bytes a second */
+#define WATCHED_MIN 65536 /* what is smaller, sockets take at once */
 #define WATCH_MS 200
 /* So long a connection has been without a request before its place is given to
  * another; who has just been answered is about to send the next one. */
@@ -309,12 +306,12 @@ conn_watch(struct evhttp_request *ev)
 	struct conns *cs = &c->from->conns;
 	size_t len = evbuffer_get_length(bufferevent_get_output(c->bev)) +
 	    evbuffer_get_length(ev->output_buffer);
-	int64_t ms = c->from->http->conf.request_timeout_ms;
+	const struct http_conf *conf = &c->from->http->conf;
 
 	if (len < WATCHED_MIN || c->give_up_us != 0)
 		return;
-	c->give_up_us = clock_mono_us() + ms * US_PER_MS +
-	    (int64_t)(len / READ_RATE) * US_PER_S;
+	c->give_up_us = clock_mono_us() + conf->request_timeout_ms * US_PER_MS +
+	    (int64_t)len / conf->read_rate * US_PER_S;
 	TAILQ_INSERT_TAIL(&cs->watched, c, watch);
 	if (!cs->watch.armed)
 		timer_arm_ms(&cs->watch, WATCH_MS);
