@@ -11,8 +11,8 @@
  * `name_file` instead of `name` reads a secret from a file (its trailing line
  * break is dropped; a relative path starts from the file it is written in, or
  * from the working directory). Sections `[handler NAME]` map a task type to a
- * program, `[jwt_key NAME]` are keys of tokens. An empty environment variable is as good as none, and one that is
- * no option is not ours.
+ * program, `[jwt_key NAME]` are keys of tokens. An empty environment variable is
+ * as good as none, and one that is no option is not ours.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -122,8 +122,9 @@ bool conf_load(int argc, char **argv, char *(*getenv_fn)(const char *),
 bool conf_check(const struct conf *, unsigned roles, char *err,
     size_t err_size);
 
-/* Take from fresh (which changes) what may change without a restart. ret_stuck: a comma list of
- * the options that differ all the same and need one, "" if there is none. */
+/* Take from fresh (which changes) what may change without a restart. ret_stuck:
+ * a comma list of the options that differ all the same and need one, "" if there
+ * is none. */
 void conf_reload(struct conf *running, struct conf *fresh,
     char *ret_stuck, size_t size);
 

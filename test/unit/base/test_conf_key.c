@@ -92,6 +92,7 @@ sections_that_are_refused(void **state)
 	    "nowhere", "No such file");
 }
 
+/* clang-format off */
 static void
 keys_that_do_not_go_together(void **state)
 {
@@ -123,13 +124,17 @@ keys_that_do_not_go_together(void **state)
 		    { "public_key", "[jwt_key a]", "PEM" } },
 		{ "[jwt_key a]\nalg = RS256\npublic_key = x\n" PARTIES,
 		    { "public_key", "RSA" } },
-		{ "[jwt_key a]\nalg = RS256\npublic_key_file = ec.pem\n" PARTIES,
+		{ "[jwt_key a]\nalg = RS256\npublic_key_file = ec.pem\n"
+		  PARTIES,
 		    { "public_key", "RSA" } },
-		{ "[jwt_key a]\nalg = RS256\npublic_key_file = small.pem\n" PARTIES,
+		{ "[jwt_key a]\nalg = RS256\npublic_key_file = small.pem\n"
+		  PARTIES,
 		    { "public_key", "2048" } },
-		{ "[jwt_key a]\nalg = ES256\npublic_key_file = rsa.pem\n" PARTIES,
+		{ "[jwt_key a]\nalg = ES256\npublic_key_file = rsa.pem\n"
+		  PARTIES,
 		    { "public_key", "P-256" } },
-		{ "[jwt_key a]\nalg = ES256\npublic_key_file = p384.pem\n" PARTIES,
+		{ "[jwt_key a]\nalg = ES256\npublic_key_file = p384.pem\n"
+		  PARTIES,
 		    { "public_key", "P-256" } },
 	};
 
@@ -157,6 +162,7 @@ keys_that_do_not_go_together(void **state)
 	conf_free(&conf);
 }
 
+/* clang-format on */
 static void
 tls_needs_both(void **state)
 {
