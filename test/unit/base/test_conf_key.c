@@ -93,51 +93,52 @@ sections_that_are_refused(void **state)
 }
 
 /* clang-format off */
+static const struct {
+	const char *text;
+	const char *says[3];
+} rows[] = {
+	{ "[jwt_key a]\n" HS, { "jwt_secret", "sign = yes" } },
+	{ "[jwt_key a]\nsign = yes\n", { "[jwt_key a]", "0 bytes" } },
+	{ "[jwt_key a]\nsign = yes\nsecret = short\n",
+	    { "[jwt_key a]", "\"***\"", "5 bytes" } },
+	{ "[jwt_key a]\nsign = yes\n" HS "[jwt_key b]\nsign = yes\n" HS,
+	    { "[jwt_key a]", "[jwt_key b]", "one that signs" } },
+	{ "[jwt_key a]\n" HS "public_key_file = rsa.pem\n",
+	    { "[jwt_key a]", "HS256", "public_key" } },
+	{ "[jwt_key a]\nalg = RS256\npublic_key_file = rsa.pem\n" HS
+		PARTIES,
+	    { "[jwt_key a]", "a secret" } },
+	{ "[jwt_key a]\nalg = RS256\npublic_key_file = rsa.pem\n"
+	  "sign = yes\n" PARTIES,
+	    { "[jwt_key a]", "sign = yes" } },
+	{ "[jwt_key a]\nalg = RS256\npublic_key_file = rsa.pem\n"
+	  "audience = a\n",
+	    { "[jwt_key a]", "no issuer" } },
+	{ "[jwt_key a]\nalg = ES256\npublic_key_file = ec.pem\n"
+	  "issuer = i\n",
+	    { "[jwt_key a]", "no audience" } },
+	{ "[jwt_key a]\nalg = RS256\n" PARTIES,
+	    { "public_key", "[jwt_key a]", "PEM" } },
+	{ "[jwt_key a]\nalg = RS256\npublic_key = x\n" PARTIES,
+	    { "public_key", "RSA" } },
+	{ "[jwt_key a]\nalg = RS256\npublic_key_file = ec.pem\n"
+	  PARTIES,
+	    { "public_key", "RSA" } },
+	{ "[jwt_key a]\nalg = RS256\npublic_key_file = small.pem\n"
+	  PARTIES,
+	    { "public_key", "2048" } },
+	{ "[jwt_key a]\nalg = ES256\npublic_key_file = rsa.pem\n"
+	  PARTIES,
+	    { "public_key", "P-256" } },
+	{ "[jwt_key a]\nalg = ES256\npublic_key_file = p384.pem\n"
+	  PARTIES,
+	    { "public_key", "P-256" } },
+};
+/* clang-format on */
+
 static void
 keys_that_do_not_go_together(void **state)
 {
-	static const struct {
-		const char *text;
-		const char *says[3];
-	} rows[] = {
-		{ "[jwt_key a]\n" HS, { "jwt_secret", "sign = yes" } },
-		{ "[jwt_key a]\nsign = yes\n", { "[jwt_key a]", "0 bytes" } },
-		{ "[jwt_key a]\nsign = yes\nsecret = short\n",
-		    { "[jwt_key a]", "\"***\"", "5 bytes" } },
-		{ "[jwt_key a]\nsign = yes\n" HS "[jwt_key b]\nsign = yes\n" HS,
-		    { "[jwt_key a]", "[jwt_key b]", "one that signs" } },
-		{ "[jwt_key a]\n" HS "public_key_file = rsa.pem\n",
-		    { "[jwt_key a]", "HS256", "public_key" } },
-		{ "[jwt_key a]\nalg = RS256\npublic_key_file = rsa.pem\n" HS
-			PARTIES,
-		    { "[jwt_key a]", "a secret" } },
-		{ "[jwt_key a]\nalg = RS256\npublic_key_file = rsa.pem\n"
-		  "sign = yes\n" PARTIES,
-		    { "[jwt_key a]", "sign = yes" } },
-		{ "[jwt_key a]\nalg = RS256\npublic_key_file = rsa.pem\n"
-		  "audience = a\n",
-		    { "[jwt_key a]", "no issuer" } },
-		{ "[jwt_key a]\nalg = ES256\npublic_key_file = ec.pem\n"
-		  "issuer = i\n",
-		    { "[jwt_key a]", "no audience" } },
-		{ "[jwt_key a]\nalg = RS256\n" PARTIES,
-		    { "public_key", "[jwt_key a]", "PEM" } },
-		{ "[jwt_key a]\nalg = RS256\npublic_key = x\n" PARTIES,
-		    { "public_key", "RSA" } },
-		{ "[jwt_key a]\nalg = RS256\npublic_key_file = ec.pem\n"
-		  PARTIES,
-		    { "public_key", "RSA" } },
-		{ "[jwt_key a]\nalg = RS256\npublic_key_file = small.pem\n"
-		  PARTIES,
-		    { "public_key", "2048" } },
-		{ "[jwt_key a]\nalg = ES256\npublic_key_file = rsa.pem\n"
-		  PARTIES,
-		    { "public_key", "P-256" } },
-		{ "[jwt_key a]\nalg = ES256\npublic_key_file = p384.pem\n"
-		  PARTIES,
-		    { "public_key", "P-256" } },
-	};
-
 	(void)state;
 	file("rsa.pem", RSA_PEM);
 	file("ec.pem", EC_PEM);
@@ -162,7 +163,6 @@ keys_that_do_not_go_together(void **state)
 	conf_free(&conf);
 }
 
-/* clang-format on */
 static void
 tls_needs_both(void **state)
 {
