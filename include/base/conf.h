@@ -12,7 +12,7 @@
  * break is dropped; a relative path starts from the file it is written in, or
  * from the working directory; ${CREDENTIALS_DIRECTORY} at its beginning is the
  * folder that systemd's LoadCredential= makes). Sections `[handler NAME]` map a
- * task type to a program. An empty environment variable is as good as none, and
+ * task type to a program, `[jwt_key NAME]` are keys of tokens. An empty environment variable is as good as none, and
  * one that is no option is not ours.
  */
 #include <stdbool.h>
@@ -47,6 +47,20 @@ struct conf_handler {
 	char		    *directory;	/* working directory; NULL: "/" */
 };
 
+/* A key of tokens; what is set in a [jwt_key NAME] section. */
+enum token_alg { TOKEN_HS256, TOKEN_RS256, TOKEN_ES256 };
+
+struct conf_jwt_key {
+	struct conf_jwt_key *next;
+	char		    *name;	/* kid, the name in a token's head */
+	int64_t		     alg;	/* of enum token_alg; it has no other */
+	char		    *secret;	/* HS256 */
+	char		    *public_key; /* RS256, ES256: PEM */
+	char		    *issuer, *audience; /* "" is not looked at */
+	char		    *user_claim; /* has the user's id */
+	int64_t		     sign;	/* bool: login signs with it */
+};
+
 /* Strings are never NULL (an unset one is ""), and owned by the struct. */
 struct conf {
 	int64_t	roles;			/* of enum role_bit; 0: none given */
@@ -65,6 +79,7 @@ struct conf {
 	int64_t	request_timeout_ms, idle_timeout_ms, max_wait_ms;
 	int64_t	stream_heartbeat_ms, stream_patience_ms;
 	char   *trusted_proxies, *cors_origins;	/* comma lists */
+	char   *tls_cert, *tls_key;	/* PEM; "": plain HTTP */
 
 	/* access */
 	char   *jwt_secret;
@@ -104,6 +119,7 @@ struct conf {
 	struct conf_handler *handlers;	/* in the order of the file */
 	/* Of --create-admin, borrowed from argv; NULL: none. */
 	const char *admin_email, *admin_username;
+	struct conf_jwt_key *jwt_keys;
 };
 
 enum conf_action {
@@ -128,9 +144,10 @@ bool conf_load(int argc, char **argv, char *(*getenv_fn)(const char *),
 bool conf_check(const struct conf *, unsigned roles, char *err,
     size_t err_size);
 
-/* Take from fresh what may change without a restart. ret_stuck: a comma list of
- * the options that differ all the same and need one, "" if there is none. */
-void conf_reload(struct conf *running, const struct conf *fresh,
+/* Take from fresh (which changes) what may change without a restart. ret_stuck:
+ * a comma list of the options that differ all the same and need one, "" if there
+ * is none. */
+void conf_reload(struct conf *running, struct conf *fresh,
     char *ret_stuck, size_t size);
 
 void conf_free(struct conf *);

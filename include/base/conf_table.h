@@ -55,9 +55,10 @@ struct conf_option {
 	const char	  *group;	/* set where a new one begins */
 };
 
-/* Both end with a row without a name. */
+/* Each ends with a row without a name. */
 extern const struct conf_option conf_options[];
 extern const struct conf_option conf_handler_options[];
+extern const struct conf_option conf_jwt_key_options[];
 #define CONF_OPTIONS_MAX	64
 
 struct conf_action_row {
@@ -127,5 +128,6 @@ char *conf_path(const char *dir, const char *path);
 void conf_nearest(const struct conf_option *table, bool flag, const char *name,
     char ret[CONF_NAME_SIZE]);
 void conf_handler_free(struct conf_handler *);
+void conf_jwt_keys_free(struct conf_jwt_key *);	/* the whole list */
 
 #endif

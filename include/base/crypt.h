@@ -19,6 +19,11 @@ void crypt_sha1_hex(const void *, size_t len, char ret[41]);
 /* Constant-time comparison. */
 bool crypt_equal(const void *, const void *, size_t len);
 
+/* Is this PEM text a public key (SubjectPublicKeyInfo, RFC 5280) of RSA with
+ * 2048 to 8192 bits, or of EC on the curve P-256? Nothing but its text. */
+bool crypt_is_rsa_key(const char *pem);
+bool crypt_is_p256_key(const char *pem);
+
 #define PASSWORD_MAX		511	/* bytes; libxcrypt refuses 512 */
 #define PASSWORD_HASH_SIZE	384
 /* yescrypt ($y$) by libxcrypt, cost 5: about 75 ms and 16 MB. Thread-safe;

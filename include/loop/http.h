@@ -49,6 +49,9 @@ struct http_conf {
 	/* Comma lists that outlive the server and were checked; NULL: none. */
 	const char *trusted_proxies;	/* as net_list_parse takes it */
 	const char *cors_origins;	/* or "*" */
+	/* How fast a large answer must be read, beyond request_timeout. 0: what
+	 * is usual. */
+	int64_t	read_rate;		/* bytes a second */
 };
 
 struct http *http_open(struct loop *, const struct http_conf *);
@@ -57,6 +60,12 @@ struct http *http_open(struct loop *, const struct http_conf *);
  * live as long as the server; ctx is handed to their flows. */
 bool http_listen(struct http *, const char *addr, const struct route *routes,
     size_t n, void *ctx, char *err, size_t err_size);
+/* Listeners that are opened from now on speak TLS, by this certificate (with
+ * those that lead to its root) and key, in PEM. Again: another pair, for the
+ * connections that come. False: the pair is broken, *err is one line, and
+ * nothing has changed. */
+bool http_set_tls(struct http *, const char *cert, const char *key, char *err,
+    size_t err_size);
 /* The same for a socket that listens already and is ours from now on. what: its
  * name, for err. */
 bool http_listen_fd(struct http *, int fd, const char *what,
@@ -121,6 +130,33 @@ void http_reply_json(struct http_req *, int status, const struct buf *);
  * retry_after_s > 0 sends Retry-After; 429 and 503 always have one. */
 void http_problem(struct http_req *, enum err, const struct fault *,
     int retry_after_s);
+
+/*
+ * ---- a stream: an answer that is written as time goes by (events) ----
+ * Begun instead of an answer, chunked (RFC 9112, 7.1; HTTP/1.0 is read to the
+ * end of the connection), and the connection ends with it. The flow owns it and
+ * ends it, at the latest in its own end; the request is in flight until then.
+ *
+ * It is over when the client has gone, when we drain, and from birth for HEAD:
+ * then nothing more is written, and `wake` (may be NULL, must live as long) has
+ * been raised. A client that sends nothing is only found gone by writing: write
+ * something every 15 s or so. What is borrowed of the request (headers, body)
+ * dies when the stream begins.
+ */
+struct http_stream;
+#define HTTP_STREAM_PENDING_MAX 65536
+/* Status 200; http_add_header before it. Lives in the flow's arena. */
+struct http_stream *http_stream_begin(struct http_req *,
+    const char *content_type, struct flow_signal *wake);
+bool http_stream_is_over(const struct http_stream *);
+/* A chunk, copied; an empty one is nothing. False, and nothing is written: it is
+ * over, or the client does not read and more than HTTP_STREAM_PENDING_MAX bytes
+ * wait for it: end it. */
+bool http_stream_write(struct http_stream *, struct span) MUST_USE;
+/* Bytes that the client has not taken yet; 0 if it is over. */
+size_t http_stream_pending(const struct http_stream *);
+/* Exactly once. A client that does not read the rest is cut off in time. */
+void http_stream_end(struct http_stream *);
 
 /* The HTTP status of an error; for --explain and tests. */
 int problem_status(enum err);

@@ -23,6 +23,8 @@ struct role {
 	unsigned    bit;	/* enum role_bit */
 	void	 *(*start)(struct app *, char *err, size_t err_size);
 	void	  (*drain)(void *state);	/* take no more work */
+	/* The configuration has changed (SIGHUP). May be NULL. */
+	void	  (*reload)(void *state);
 	bool	  (*idle)(const void *state);	/* nothing is left to do */
 	/* How much is left to do, for people; may be NULL. */
 	size_t	  (*running)(const void *state);

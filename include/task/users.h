@@ -1,8 +1,7 @@
 #ifndef TASKFLOW_TASK_USERS_H
 #define TASKFLOW_TASK_USERS_H
 
-/* Users in PostgreSQL, and the tokens that say who is asking (the only user of
- * libjwt). */
+/* Users in PostgreSQL. What says who is asking: task/token.h. */
 #include "store/pg.h"
 
 struct user_row {
@@ -71,20 +70,5 @@ struct caller {
 	unsigned  scopes;	/* of enum scope; set by who knows the credentials */
 	int64_t	  issued_s;	/* when the token was made, wall; 0: unknown */
 };
-
-#define TOKEN_MAX	4096
-/* An HS256 token for a user; heap, or NULL without memory. */
-char *token_make(const char *secret, const struct id *user, const char *role,
-    int64_t now_s, int64_t ttl_s);
-/* Remembers tokens whose signature was good, of one secret: their times are
- * looked at each time, but nothing is parsed or computed again. */
-struct token_cache;
-struct token_cache *token_cache_open(void);
-void token_cache_close(struct token_cache *);	/* NULL is fine */
-/* ERR_UNAUTHORIZED with the reason in fault->detail. Pins the algorithm,
- * requires exp, allows 60 s of clock skew, refuses more than TOKEN_MAX bytes
- * before parsing. The cache may be NULL. */
-enum err token_verify(struct token_cache *, const char *secret,
-    const char *token, int64_t now_s, struct caller *ret, struct fault *);
 
 #endif

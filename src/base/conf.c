@@ -474,12 +474,15 @@ same_value(const struct conf_option *o, struct conf *a, const struct conf *b,
 }
 
 void
-conf_reload(struct conf *running, const struct conf *fresh, char *ret_stuck,
-    size_t size)
+conf_reload(
+    struct conf *running, struct conf *fresh, char *ret_stuck, size_t size)
 {
+	struct conf_jwt_key *old = running->jwt_keys;
 	const struct conf_option *o;
 	bool take;
 
+	running->jwt_keys = fresh->jwt_keys;
+	fresh->jwt_keys = old;
 	ret_stuck[0] = '\0';
 	for (o = conf_options; o->name != NULL; o++) {
 		take = (o->flags & CONF_RELOAD) != 0;
@@ -504,6 +507,21 @@ conf_handler_free(struct conf_handler *h)
 }
 
 void
+conf_jwt_keys_free(struct conf_jwt_key *k)
+{
+	struct conf_jwt_key *next;
+	const struct conf_option *o;
+
+	for (; k != NULL; k = next) {
+		next = k->next;
+		for (o = conf_jwt_key_options; o->name != NULL; o++)
+			conf_value_free(o, k);
+		free(k->name);
+		free(k);
+	}
+}
+
+void
 conf_free(struct conf *c)
 {
 	const struct conf_option *o;
@@ -515,5 +533,6 @@ conf_free(struct conf *c)
 		c->handlers = h->next;
 		conf_handler_free(h);
 	}
+	conf_jwt_keys_free(c->jwt_keys);
 	memset(c, 0, sizeof(*c));
 }

@@ -1,5 +1,6 @@
 /* What no single value can say: whether they go together. */
 #include "base/conf_table.h"
+#include "base/crypt.h"
 
 #define JWT_SECRET_MIN 32
 
@@ -73,18 +74,92 @@ is_same_address(const char *a, const char *b)
 }
 
 static bool
+check_secret(const char *what, const char *secret, char *err, size_t size)
+{
+	if (strlen(secret) >= JWT_SECRET_MIN)
+		return true;
+	return refuse(err, size,
+	    "bad value of %s: \"***\" has %zu bytes; allowed are at least %d",
+	    what, strlen(secret), JWT_SECRET_MIN);
+}
+
+/* Of somebody else: who it is from and for must be told. */
+static bool
+check_public_key(const struct conf_jwt_key *k, char *err, size_t size)
+{
+	bool rsa = k->alg == TOKEN_RS256;
+
+	if (k->secret[0] != '\0' || k->sign)
+		return refuse(err, size,
+		    "[jwt_key %s] is a public key (alg), and has %s; allowed "
+		    "are public_key_file, issuer and audience",
+		    k->name, k->sign ? "sign = yes" : "a secret");
+	if (k->issuer[0] == '\0' || k->audience[0] == '\0')
+		return refuse(err, size,
+		    "[jwt_key %s] has no %s; a public key needs issuer and "
+		    "audience",
+		    k->name, k->issuer[0] == '\0' ? "issuer" : "audience");
+	if (rsa ? crypt_is_rsa_key(k->public_key)
+		: crypt_is_p256_key(k->public_key))
+		return true;
+	return refuse(err, size,
+	    "bad value of public_key in [jwt_key %s]; allowed is PEM, BEGIN "
+	    "PUBLIC KEY, of %s",
+	    k->name, rsa ? "RSA with 2048 to 8192 bits" : "the curve P-256");
+}
+
+static bool
+check_key(const struct conf_jwt_key *k, char *err, size_t size)
+{
+	char what[128];
+
+	if (k->alg != TOKEN_HS256)
+		return check_public_key(k, err, size);
+	snprintf(what, sizeof(what), "secret in [jwt_key %s]", k->name);
+	if (k->public_key[0] != '\0')
+		return refuse(err, size,
+		    "[jwt_key %s] has the alg HS256 and a public_key; allowed "
+		    "is a secret, or alg = RS256 or ES256",
+		    k->name);
+	return check_secret(what, k->secret, err, size);
+}
+
+static bool
+check_keys(const struct conf *c, char *err, size_t size)
+{
+	const struct conf_jwt_key *k, *signs = NULL;
+
+	for (k = c->jwt_keys; k != NULL; k = k->next) {
+		if (!check_key(k, err, size))
+			return false;
+		if (k->sign && signs != NULL)
+			return refuse(err, size,
+			    "[jwt_key %s] and [jwt_key %s] have sign = yes; "
+			    "allowed is one that signs",
+			    signs->name, k->name);
+		signs = k->sign ? k : signs;
+	}
+	if (c->jwt_secret[0] != '\0')
+		return check_secret("jwt_secret", c->jwt_secret, err, size);
+	if (signs != NULL)
+		return true;
+	return refuse(err, size,
+	    "jwt_secret is not set, and the role api needs it: at least %d "
+	    "bytes, best by jwt_secret_file; or a section [jwt_key NAME] with "
+	    "sign = yes",
+	    JWT_SECRET_MIN);
+}
+
+static bool
 check_api(const struct conf *c, char *err, size_t size)
 {
-	if (c->jwt_secret[0] == '\0')
+	if (!check_keys(c, err, size))
+		return false;
+	if ((c->tls_cert[0] == '\0') != (c->tls_key[0] == '\0'))
 		return refuse(err, size,
-		    "jwt_secret is not set, and the role api needs it: at "
-		    "least %d bytes, best by jwt_secret_file",
-		    JWT_SECRET_MIN);
-	if (strlen(c->jwt_secret) < JWT_SECRET_MIN)
-		return refuse(err, size,
-		    "bad value of jwt_secret: \"***\" has %zu bytes; allowed "
-		    "are at least %d",
-		    strlen(c->jwt_secret), JWT_SECRET_MIN);
+		    "%s is not set, and the other one of tls_cert and "
+		    "tls_key is; allowed are both or none",
+		    c->tls_cert[0] == '\0' ? "tls_cert" : "tls_key");
 	if (c->listen[0] == '\0')
 		return refuse(err, size,
 		    "bad value of listen: \"\"; the role api needs an address: "

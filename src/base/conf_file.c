@@ -6,6 +6,8 @@
  *	pg_timeout = 3s			blanks around are dropped, no quotes
  *	[handler mail]
  *	command = /usr/bin/mail -s "a task"
+ *	[jwt_key 2027]
+ *	secret_file = jwt-2027
  *	[taskflowd]
  *	pg_connections = 8
  *
@@ -28,9 +30,10 @@ struct file {
 	char *dir;
 	unsigned line;
 	char where[WHERE_SIZE]; /* path, line, section */
-	struct conf_handler *handler; /* NULL in [taskflowd] */
+	struct conf_handler *handler; /* the section is its, */
+	struct conf_jwt_key *key; /* or its, or [taskflowd] */
 	bool seen[CONF_OPTIONS_MAX]; /* in [taskflowd] */
-	bool handler_seen[CONF_OPTIONS_MAX];
+	bool section_seen[CONF_OPTIONS_MAX];
 };
 
 static char *
@@ -50,11 +53,16 @@ trim(char *s)
 static void
 set_where(struct file *f)
 {
-	if (f->handler == NULL)
-		snprintf(f->where, sizeof(f->where), "%s:%u", f->path, f->line);
-	else
-		snprintf(f->where, sizeof(f->where), "%s:%u, [handler %s]",
-		    f->path, f->line, f->handler->name);
+	int n = snprintf(f->where, sizeof(f->where), "%s:%u", f->path, f->line);
+	char *to = f->where + n;
+	size_t left = sizeof(f->where) - (size_t)n;
+
+	if ((size_t)n >= sizeof(f->where))
+		return;
+	if (f->handler != NULL)
+		snprintf(to, left, ", [handler %s]", f->handler->name);
+	else if (f->key != NULL)
+		snprintf(to, left, ", [jwt_key %s]", f->key->name);
 }
 
 /* ---- sections ---- */
@@ -70,6 +78,22 @@ end_section(struct file *f)
 		    "command = PATH ARGUMENT...",
 		    h->name, f->where);
 	f->handler = NULL;
+	f->key = NULL;
+	return true;
+}
+
+static bool
+set_section_defaults(
+    struct file *f, const struct conf_option *table, void *base)
+{
+	const struct conf_option *o;
+
+	memset(f->section_seen, 0, sizeof(f->section_seen));
+	for (o = table; o->name != NULL; o++)
+		if (o->def != NULL &&
+		    !conf_set(
+			f->reader, o, base, o->def, false, "default", NULL))
+			return false;
 	return true;
 }
 
@@ -88,7 +112,6 @@ begin_handler(struct file *f, const char *name)
 {
 	struct conf_reader *r = f->reader;
 	struct conf_handler **at = find_handler(r->conf, name);
-	const struct conf_option *o;
 
 	if (!conf_is_name(name))
 		return conf_fail(r,
@@ -106,39 +129,78 @@ begin_handler(struct file *f, const char *name)
 		    name, f->where);
 	f->handler = *at = xcalloc(1, sizeof(**at));
 	f->handler->name = xstrdup(name);
-	memset(f->handler_seen, 0, sizeof(f->handler_seen));
-	for (o = conf_handler_options; o->name != NULL; o++)
-		if (o->def != NULL &&
-		    !conf_set(r, o, f->handler, o->def, false, "default", NULL))
-			return false;
-	return true;
+	return set_section_defaults(f, conf_handler_options, f->handler);
+}
+
+static bool
+begin_key(struct file *f, const char *name)
+{
+	struct conf_reader *r = f->reader;
+	struct conf_jwt_key **at = &r->conf->jwt_keys;
+
+	if (!conf_is_name(name))
+		return conf_fail(r,
+		    "bad name of a key (%s): \"%.100s\"; allowed are 1 to 64 "
+		    "letters, digits, _, . and -",
+		    f->where, name);
+	while (*at != NULL && strcmp((*at)->name, name) != 0)
+		at = &(*at)->next;
+	if (*at != NULL)
+		return conf_fail(r,
+		    "[jwt_key %s] (%s) is there already; allowed is one "
+		    "section for a name",
+		    name, f->where);
+	f->key = *at = xcalloc(1, sizeof(**at));
+	f->key->name = xstrdup(name);
+	return set_section_defaults(f, conf_jwt_key_options, f->key);
+}
+
+/* "[word NAME]" without its brackets: the name, or NULL. */
+static char *
+name_after(char *section, const char *word)
+{
+	size_t len = strlen(word);
+
+	if (strncmp(section, word, len) != 0 ||
+	    !isspace((unsigned char)section[len]))
+		return NULL;
+	return trim(section + len);
 }
 
 static bool
 begin_section(struct file *f, char *line)
 {
 	size_t len = strlen(line);
-	char *name = line + 1;
+	char *section, *name;
 
 	if (!end_section(f))
 		return false;
 	set_where(f);
 	if (line[len - 1] == ']') {
 		line[len - 1] = '\0';
-		name = trim(name);
-		if (strcmp(name, "taskflowd") == 0)
+		section = trim(line + 1);
+		if (strcmp(section, "taskflowd") == 0)
 			return true;
-		if (strncmp(name, "handler", 7) == 0 &&
-		    isspace((unsigned char)name[7]))
-			return begin_handler(f, trim(name + 7));
+		if ((name = name_after(section, "handler")) != NULL)
+			return begin_handler(f, name);
+		if ((name = name_after(section, "jwt_key")) != NULL)
+			return begin_key(f, name);
 	}
 	return conf_fail(f->reader,
-	    "unknown section \"%.100s\" (%s); allowed are [taskflowd] and "
-	    "[handler NAME]",
+	    "unknown section \"%.100s\" (%s); allowed are [taskflowd], "
+	    "[handler NAME] and [jwt_key NAME]",
 	    line, f->where);
 }
 
-/* ---- keys ---- */
+/* ---- options ---- */
+
+static const struct conf_option *
+table_of(const struct file *f)
+{
+	if (f->handler != NULL)
+		return conf_handler_options;
+	return f->key != NULL ? conf_jwt_key_options : conf_options;
+}
 
 static bool
 refuse_key(struct file *f, const char *key)
@@ -146,13 +208,13 @@ refuse_key(struct file *f, const char *key)
 	char nearest[CONF_NAME_SIZE];
 	bool twin;
 
-	if (f->handler != NULL && conf_find(conf_options, key, &twin) != NULL)
+	if (table_of(f) != conf_options &&
+	    conf_find(conf_options, key, &twin) != NULL)
 		return conf_fail(f->reader,
-		    "%s does not belong into a handler (%s); it is allowed "
+		    "%s does not belong into a %s (%s); it is allowed "
 		    "below a line [taskflowd]",
-		    key, f->where);
-	conf_nearest(f->handler == NULL ? conf_options : conf_handler_options,
-	    false, key, nearest);
+		    key, f->handler != NULL ? "handler" : "jwt_key", f->where);
+	conf_nearest(table_of(f), false, key, nearest);
 	return conf_fail(f->reader,
 	    "unknown option \"%.100s\" (%s); the nearest is %s", key, f->where,
 	    nearest);
@@ -164,11 +226,11 @@ include(struct file *f, const char *value)
 	char *path;
 	bool good;
 
-	if (f->handler != NULL)
+	if (table_of(f) != conf_options)
 		return conf_fail(f->reader,
-		    "include (%s) does not belong into a handler; it is "
-		    "allowed below a line [taskflowd]",
-		    f->where);
+		    "include (%s) does not belong into a %s; it is allowed "
+		    "below a line [taskflowd]",
+		    f->where, f->handler != NULL ? "handler" : "jwt_key");
 	path = conf_path(f->dir, value);
 	good = conf_read_file(f->reader, path, f->where);
 	free(path);
@@ -178,15 +240,14 @@ include(struct file *f, const char *value)
 static bool
 set_key(struct file *f, const char *key, const char *value)
 {
-	const struct conf_option *table = conf_options, *o;
-	bool *seen = f->seen, twin;
+	const struct conf_option *table = table_of(f), *o;
+	bool *seen = table == conf_options ? f->seen : f->section_seen, twin;
 	void *base = f->reader->conf;
 
-	if (f->handler != NULL) {
-		table = conf_handler_options;
-		seen = f->handler_seen;
+	if (f->handler != NULL)
 		base = f->handler;
-	}
+	else if (f->key != NULL)
+		base = f->key;
 	o = conf_find(table, key, &twin);
 	if (o == NULL)
 		return refuse_key(f, key);

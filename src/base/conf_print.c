@@ -92,6 +92,18 @@ help_option(FILE *out, const struct conf_option *o)
 	print_about(out, "        ", o);
 }
 
+static void
+help_section(FILE *out, const struct conf_option *o)
+{
+	for (; o->name != NULL; o++) {
+		fprintf(out, "  %s = VALUE", o->name);
+		if (o->def != NULL && *o->def != '\0')
+			fprintf(out, "  (%s)", o->def);
+		fputc('\n', out);
+		print_about(out, "        ", o);
+	}
+}
+
 void
 conf_help(FILE *out)
 {
@@ -113,13 +125,11 @@ conf_help(FILE *out)
 	fputs("\nIn a section [handler NAME] of the file, for tasks of the "
 	      "type NAME:\n",
 	    out);
-	for (o = conf_handler_options; o->name != NULL; o++) {
-		fprintf(out, "  %s = VALUE", o->name);
-		if (o->def != NULL)
-			fprintf(out, "  (%s)", o->def);
-		fputc('\n', out);
-		print_about(out, "        ", o);
-	}
+	help_section(out, conf_handler_options);
+	fputs("\nIn a section [jwt_key NAME] of the file, for tokens whose kid "
+	      "is NAME:\n",
+	    out);
+	help_section(out, conf_jwt_key_options);
 }
 
 /* ---- dump ---- */
@@ -146,6 +156,7 @@ void
 conf_dump(const struct conf *c, FILE *out)
 {
 	const struct conf_handler *h;
+	const struct conf_jwt_key *k;
 	const struct conf_option *o;
 
 	for (o = conf_options; o->name != NULL; o++)
@@ -154,6 +165,11 @@ conf_dump(const struct conf *c, FILE *out)
 		fprintf(out, "\n[handler %s]\n", h->name);
 		for (o = conf_handler_options; o->name != NULL; o++)
 			dump_option(out, o, h);
+	}
+	for (k = c->jwt_keys; k != NULL; k = k->next) {
+		fprintf(out, "\n[jwt_key %s]\n", k->name);
+		for (o = conf_jwt_key_options; o->name != NULL; o++)
+			dump_option(out, o, k);
 	}
 }
 
@@ -175,6 +191,11 @@ static const char sample_handlers[] =
     "# A section for each task type; the type is its name. After a section, a\n"
     "# line [taskflowd] goes back to the options above; a file begins there.\n"
     "\n#[handler thumbnail]\n";
+
+static const char sample_keys[] =
+    "\n# ---- Keys of tokens ----\n\n"
+    "# A section for each key; its name is the kid of its tokens.\n"
+    "\n#[jwt_key 2027]\n";
 
 static void
 sample_option(FILE *out, const struct conf_option *o, const char *value)
@@ -217,6 +238,9 @@ conf_sample(FILE *out)
 			sample_option(out, o, example_of(o));
 	fputs(sample_handlers, out);
 	for (o = conf_handler_options; o->name != NULL; o++)
+		sample_option(out, o, example_of(o));
+	fputs(sample_keys, out);
+	for (o = conf_jwt_key_options; o->name != NULL; o++)
 		sample_option(out, o, example_of(o));
 }
 
@@ -313,4 +337,7 @@ conf_mdoc(FILE *out)
 	mdoc_table(out, conf_options);
 	fputs(".Ss Handlers\nIn a section\n.Ic \"[handler NAME]\" :\n", out);
 	mdoc_table(out, conf_handler_options);
+	fputs(".Ss Keys of tokens\nIn a section\n.Ic \"[jwt_key NAME]\" :\n",
+	    out);
+	mdoc_table(out, conf_jwt_key_options);
 }

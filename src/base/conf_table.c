@@ -122,12 +122,20 @@ const struct conf_option conf_options[] = {
   .def = "", .flags = CONF_EMPTY, .roles = API,
   .text = "Origins whose scripts may call the API from a browser; none if "
 	"empty." },
+{ .name = "tls_cert", .type = CONF_TEXT, .offset = AT(tls_cert),
+  .def = "", .flags = CONF_SECRET | CONF_EMPTY | CONF_RELOAD, .roles = API,
+  .text = "The certificate of the API and those between it and its root, in "
+	"PEM, by tls_cert_file; empty: plain HTTP." },
+{ .name = "tls_key", .type = CONF_TEXT, .offset = AT(tls_key),
+  .def = "", .flags = CONF_SECRET | CONF_EMPTY | CONF_RELOAD, .roles = API,
+  .text = "The private key of that certificate, in PEM, without a password, by "
+	"tls_key_file." },
 
 { .group = "Access",
   .name = "jwt_secret", .type = CONF_TEXT, .offset = AT(jwt_secret),
-  .def = "", .flags = CONF_SECRET | CONF_EMPTY, .roles = API,
-  .text = "The key that login tokens are signed with, at least 32 bytes and "
-	"the same in every API process." },
+  .def = "", .flags = CONF_SECRET | CONF_EMPTY | CONF_RELOAD, .roles = API,
+  .text = "The key of login tokens, at least 32 bytes, the same in every API "
+	"process, unless a section [jwt_key NAME] has sign = yes." },
 { .name = "jwt_ttl", .type = CONF_TIME, .offset = AT(jwt_ttl_ms),
   .def = "1h", .min = S, .max = 30 * D, .roles = API,
   .text = "How long a login token is valid." },

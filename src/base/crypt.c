@@ -5,8 +5,10 @@
 #include <sys/random.h>
 
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/pem.h>
 
 #include "base/crypt.h"
 
@@ -142,4 +144,41 @@ password_verify(const char *password, const char *hash)
 	}
 	len = strlen(hash);
 	return strlen(got) == len && crypt_equal(got, hash, len);
+}
+
+static EVP_PKEY *
+public_key(const char *pem)
+{
+	BIO *bio = BIO_new_mem_buf(pem, -1);
+	EVP_PKEY *key = NULL;
+
+	if (bio != NULL)
+		key = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
+	BIO_free(bio);
+	ERR_clear_error();
+	return key;
+}
+
+bool
+crypt_is_rsa_key(const char *pem)
+{
+	EVP_PKEY *key = public_key(pem);
+	bool good = key != NULL && EVP_PKEY_is_a(key, "RSA") &&
+	    EVP_PKEY_get_bits(key) >= 2048 && EVP_PKEY_get_bits(key) <= 8192;
+
+	EVP_PKEY_free(key);
+	return good;
+}
+
+bool
+crypt_is_p256_key(const char *pem)
+{
+	EVP_PKEY *key = public_key(pem);
+	char curve[64] = "";
+	bool good = key != NULL && EVP_PKEY_is_a(key, "EC") &&
+	    EVP_PKEY_get_group_name(key, curve, sizeof(curve), NULL) == 1 &&
+	    strcmp(curve, "prime256v1") == 0;
+
+	EVP_PKEY_free(key);
+	return good;
 }

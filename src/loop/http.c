@@ -15,6 +15,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -27,12 +28,15 @@
 #define HOST_MAX 256
 /* Without descriptors, accept fails at once and again, at full speed. */
 #define ACCEPT_PAUSE_MS 100
+#define READ_RATE 16384
+/* Descriptors that are not for connections: 64 that linger, 16 of a turn, the
+ * connections of a listener that stays open, and what the rest needs. */
+#define FD_RESERVE 160
+#define KEPT_CONNECTIONS 32
 
 /* All listeners of the process: libevent's callback for a failed accept cannot
  * carry a pointer of ours. */
 static struct listener_list everyone = TAILQ_HEAD_INITIALIZER(everyone);
-
-static void on_request(struct evhttp_request *, void *);
 
 static void
 put_in_flight(struct metric_out *out, void *arg)
@@ -75,6 +79,11 @@ http_open(struct loop *loop, const struct http_conf *conf)
 	h->conf = *conf;
 	room_init(&h->room, loop);
 	h->trusted = read_trusted(conf->trusted_proxies);
+	if (h->conf.read_rate == 0)
+		h->conf.read_rate = READ_RATE;
+	h->write_timeout.tv_sec = conf->idle_timeout_ms / 1000;
+	h->write_timeout.tv_usec = conf->idle_timeout_ms % 1000 * 1000;
+	LIST_INIT(&h->streams);
 	TAILQ_INIT(&h->listeners);
 	metric_collect(ROW_HTTP_IN_FLIGHT, put_in_flight, h);
 	metric_collect(ROW_HTTP_CONNECTIONS, put_connections, h);
@@ -181,20 +190,17 @@ static struct evhttp *
 make_evhttp(struct http *h, struct http_listener *l)
 {
 	struct evhttp *evhttp = evhttp_new(loop_base(h->loop));
-	struct timeval idle;
 
 	if (evhttp == NULL)
 		abort();
-	idle.tv_sec = h->conf.idle_timeout_ms / 1000;
-	idle.tv_usec = h->conf.idle_timeout_ms % 1000 * 1000;
-	evhttp_set_timeout_tv(evhttp, &idle);
+	evhttp_set_timeout_tv(evhttp, &h->write_timeout);
 	evhttp_set_max_headers_size(evhttp, (ev_ssize_t)h->conf.max_header);
 	evhttp_set_max_body_size(evhttp, (ev_ssize_t)h->conf.max_body);
 	evhttp_set_default_content_type(evhttp, NULL);
 	/* All, and even those it does not know: we refuse better. */
 	evhttp_set_allowed_methods(evhttp, 0xffff);
 	evhttp_set_bevcb(evhttp, conn_accept, l);
-	evhttp_set_gencb(evhttp, on_request, l);
+	evhttp_set_gencb(evhttp, serve_request, l);
 	return evhttp;
 }
 
@@ -209,6 +215,25 @@ name_metrics(struct http_listener *l)
 	for (size_t i = 0; i < l->nroutes; i++)
 		l->metric[i] = metric_route(
 		    methods[l->routes[i].method], l->routes[i].path);
+}
+
+/* Room is left for servers, files, what lingers, and who asks how we are. */
+static size_t
+connections_for(size_t wanted)
+{
+	struct rlimit limit = { 0 };
+	size_t most;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+	    limit.rlim_cur == RLIM_INFINITY)
+		return wanted;
+	most = limit.rlim_cur > 2 * FD_RESERVE ? limit.rlim_cur - FD_RESERVE
+					       : limit.rlim_cur / 2;
+	if (wanted > most)
+		log_info("http", "fewer connections than max_connections",
+		    KV_INT("descriptors", (int64_t)limit.rlim_cur),
+		    KV_INT("connections", (int64_t)most));
+	return wanted < most ? wanted : most;
 }
 
 static void
@@ -227,6 +252,8 @@ serve_listener(struct http *h, struct evconnlistener *lev,
 	l->nroutes = n;
 	name_metrics(l);
 	l->ctx = ctx;
+	l->tls = h->tls != NULL;
+	l->max_connections = connections_for(h->conf.max_connections);
 	timer_init(&l->pause, h->loop, pause_over);
 	conns_open(l);
 	l->evhttp = make_evhttp(h, l);
@@ -299,7 +326,11 @@ http_listen_fd(struct http *h, int fd, const char *what,
 void
 http_keep_open(struct http *h)
 {
-	TAILQ_LAST(&h->listeners, listener_list)->keeps_open = true;
+	struct http_listener *l = TAILQ_LAST(&h->listeners, listener_list);
+
+	l->keeps_open = true;
+	if (l->max_connections > KEPT_CONNECTIONS)
+		l->max_connections = KEPT_CONNECTIONS;
 }
 
 int
@@ -317,172 +348,7 @@ http_port(const struct http *h)
 	return ntohs(((struct sockaddr_in *)&ss)->sin_port);
 }
 
-/* ---- a request ---- */
-
-/* For an answer without a flow. */
-static void
-answer_plain(struct http_listener *l, struct evhttp_request *ev,
-    const struct problem *p, const char *detail, const char *allow)
-{
-	struct http_req req = { 0 };
-	struct arena arena;
-
-	arena_init(&arena);
-	req_init(&req, l->http, ev, &arena, NULL);
-	if (allow != NULL)
-		http_add_header(&req, "Allow", allow);
-	if (p == NULL && allow != NULL)
-		cors_preflight(&req, allow);
-	if (p == NULL)
-		http_reply(&req, 204, NULL, span_of(NULL));
-	else
-		req_refuse(&req, p, detail, NULL, 0);
-	arena_fini(&arena);
-}
-
-/* Who breaks the protocol once is not listened to any longer: what follows
- * may be the body of what we refused. */
-static void
-refuse_and_close(struct http_listener *l, struct evhttp_request *ev,
-    const struct problem *p, const char *why)
-{
-	struct http_req req = { 0 };
-	struct arena arena;
-
-	arena_init(&arena);
-	req_init(&req, l->http, ev, &arena, NULL);
-	req.closes = true;
-	conn_linger(l, ev);
-	/* evhttp would repeat a version that is none, never close after
-	 * CONNECT, and drop our Connection header for http://host/. */
-	ev->major = 1;
-	ev->minor = 1;
-	ev->flags &= ~EVHTTP_PROXY_REQUEST;
-	if (ev->type != EVHTTP_REQ_HEAD)
-		ev->type = EVHTTP_REQ_GET;
-	req_refuse(&req, p, why, NULL, 0);
-	arena_fini(&arena);
-}
-
-/* The flow's arena dies after its end, and must have answered there. */
-static void
-check_answered(void *arg)
-{
-	const struct http_req *req = arg;
-
-	assert(req->ev == NULL);
-}
-
-static void
-start_flow(struct http_listener *l, struct evhttp_request *ev,
-    const struct route_match *m)
-{
-	struct flow *flow = flow_new(l->http->loop, m->route->flow);
-	struct http_flow *f = (struct http_flow *)flow;
-
-	assert(m->route->flow->size >= sizeof(*f));
-	f->req = arena_zalloc(&flow->arena, sizeof(*f->req));
-	f->ctx = l->ctx;
-	req_init(f->req, l->http, ev, &flow->arena, m);
-	f->req->metric = l->metric[m->route - l->routes];
-	arena_defer(&flow->arena, check_answered, f->req);
-	room_go(&l->http->room, flow,
-	    evbuffer_get_length(evhttp_request_get_input_buffer(ev)));
-}
-
-/* False: OPTIONS, which is no route's. */
-static bool
-method_of(enum evhttp_cmd_type type, enum http_method *ret)
-{
-	switch (type) {
-	case EVHTTP_REQ_GET:
-	case EVHTTP_REQ_HEAD:
-		*ret = HTTP_GET;
-		return true;
-	case EVHTTP_REQ_POST:
-		*ret = HTTP_POST;
-		return true;
-	case EVHTTP_REQ_PUT:
-		*ret = HTTP_PUT;
-		return true;
-	case EVHTTP_REQ_PATCH:
-		*ret = HTTP_PATCH;
-		return true;
-	case EVHTTP_REQ_DELETE:
-		*ret = HTTP_DELETE;
-		return true;
-	default:
-		return false;
-	}
-}
-
-static unsigned
-all_methods(const struct http_listener *l)
-{
-	unsigned bits = 0;
-
-	for (size_t i = 0; i < l->nroutes; i++)
-		bits |= 1U << l->routes[i].method;
-	return bits;
-}
-
-static void
-route_request(struct http_listener *l, struct evhttp_request *ev)
-{
-	char allow[ROUTE_ALLOW_SIZE];
-	enum http_method method = HTTP_GET;
-	bool has_method = method_of(ev->type, &method);
-	struct span path, query;
-	struct route_match m;
-
-	req_split_target(ev->uri, &path, &query);
-	route_find(l->routes, l->nroutes, method, path, &m);
-	if (span_is(path, "*"))
-		m.allowed = all_methods(l);
-	if (m.allowed == 0) {
-		answer_plain(l, ev, problem_of_err(ERR_NOT_FOUND),
-		    err_text(ERR_NOT_FOUND), NULL);
-		return;
-	}
-	if (has_method && m.route != NULL) {
-		start_flow(l, ev, &m);
-		return;
-	}
-	route_allow(m.allowed, allow);
-	answer_plain(l, ev, has_method ? problem_of_err(ERR_METHOD) : NULL,
-	    err_text(ERR_METHOD), allow);
-}
-
-static void
-on_request(struct evhttp_request *ev, void *arg)
-{
-	struct http_listener *l = arg;
-	struct guard_input in = {
-		.method = ev->type,
-		.major = ev->major,
-		.minor = ev->minor,
-		.target = ev->uri,
-		.headers = ev->input_headers,
-		.body_len = evbuffer_get_length(ev->input_buffer),
-	};
-	const char *why = NULL;
-	int status;
-
-	conn_serving(l, ev);
-	status = guard_check(&in, &why);
-	if (status != 0)
-		refuse_and_close(l, ev, problem_of_status(status), why);
-	else
-		route_request(l, ev);
-}
-
 /* ---- the end ---- */
-void
-http_drain_soon(struct http *h)
-{
-	h->draining = true;
-}
-
 static void
 stop_accepting(struct http_listener *l)
 {
@@ -493,11 +359,20 @@ stop_accepting(struct http_listener *l)
 }
 
 void
+http_drain_soon(struct http *h)
+{
+	if (h->draining)
+		return;
+	h->draining = true;
+	streams_drain(h);
+}
+
+void
 http_drain(struct http *h)
 {
 	struct http_listener *l;
 
-	h->draining = true;
+	http_drain_soon(h);
 	TAILQ_FOREACH (l, &h->listeners, link)
 		if (!l->keeps_open)
 			stop_accepting(l);
@@ -546,6 +421,7 @@ http_close(struct http *h)
 	while ((l = TAILQ_FIRST(&h->listeners)) != NULL) {
 		TAILQ_REMOVE(&h->listeners, l, link);
 		TAILQ_REMOVE(&everyone, l, peer);
+		stop_accepting(l);
 		conns_flush(l);
 		evhttp_free(l->evhttp);
 		conns_close(l);
@@ -554,5 +430,6 @@ http_close(struct http *h)
 		free(l);
 	}
 	free(h->trusted);
+	tls_close(h);
 	free(h);
 }

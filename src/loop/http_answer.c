@@ -206,11 +206,39 @@ http_reply(struct http_req *req, int status, const char *type, struct span body)
 	if (!req->is_head && status != 204 && status != 304)
 		evbuffer_add(
 		    evhttp_request_get_output_buffer(ev), body.p, body.len);
+	answer_end(req, status);
+	if (evhttp_request_get_connection(ev) != NULL)
+		conn_watch(ev);
+	evhttp_send_reply(ev, status, reason_of(status), NULL);
+}
+
+void
+answer_end(struct http_req *req, int status)
+{
 	http_log_access(req, status);
 	req->ev = NULL;
 	req->path = req->query = span_of(NULL);
 	req->http->in_flight--;
-	evhttp_send_reply(ev, status, reason_of(status), NULL);
+}
+
+/* No length, and the connection ends with it. The path is kept for the log. */
+struct evhttp_request *
+answer_begin(struct http_req *req, const char *type)
+{
+	struct evhttp_request *ev = req->ev;
+
+	assert(ev != NULL);
+	if (!has_header(req, "Cache-Control"))
+		http_add_header(req, "Cache-Control", "no-store");
+	http_add_header(req, "Content-Type", type);
+	say_close(req);
+	hand_over_head(req, false, 0);
+	req->ev = NULL;
+	if (req->is_head)
+		evhttp_send_reply(ev, 200, NULL, NULL);
+	else
+		evhttp_send_reply_start(ev, 200, NULL);
+	return req->is_head ? NULL : ev;
 }
 
 void

@@ -13,34 +13,24 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
+#include <event2/http.h>
+#include <event2/http_struct.h>
+#include <event2/listener.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/log.h"
-#include "http_private.h"
+#include "http_conn.h"
 
 /* Over body and header: pipelined requests are read ahead this far. */
 #define READ_AHEAD 65536
 #define FD_TABLE_FIRST 64
+#define ACCEPT_MAX 16 /* a turn */
 /* So long a connection has been without a request before its place is given to
  * another; who has just been answered is about to send the next one. */
 #define IDLE_MIN_MS 1000
-
-struct conn {
-	TAILQ_ENTRY(conn) link; /* conns.in[state] */
-	TAILQ_ENTRY(conn) chore; /* conns.chores, if has_chore */
-	struct http_listener *from;
-	struct bufferevent *bev;
-	enum conn_state state;
-	int fd; /* -1: evhttp is still setting it up */
-	int64_t since_us; /* READING: when its first byte came */
-	int64_t idle_us; /* NEW, IDLE: since when */
-	bool has_chore;
-	bool page; /* evhttp is answering without having asked us */
-	bool lingers; /* when closed */
-};
 
 static void conn_input(
     struct evbuffer *, const struct evbuffer_cb_info *, void *);
@@ -59,6 +49,8 @@ conns_open(struct http_listener *l)
 	for (int i = 0; i < CONN_STATES; i++)
 		TAILQ_INIT(&cs->in[i]);
 	TAILQ_INIT(&cs->chores);
+	TAILQ_INIT(&cs->watched);
+	timer_init(&cs->watch, loop, conns_watch);
 	TAILQ_INIT(&cs->lingers);
 	timer_init(&cs->deadline, loop, reading_too_long);
 	cs->chores_ev = event_new(loop_base(loop), -1, 0, do_chores, l);
@@ -75,6 +67,7 @@ conns_close(struct http_listener *l)
 	assert(cs->n == 0);
 	lingers_close(l);
 	timer_fini(&cs->deadline);
+	timer_fini(&cs->watch);
 	event_free(cs->chores_ev);
 	free(cs->by_fd);
 }
@@ -126,7 +119,8 @@ conn_accept(struct event_base *base, void *arg)
 	struct bufferevent *bev;
 	struct conn *c;
 
-	bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+	bev = l->tls ? tls_bufferevent(l->http, base)
+		     : bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
 	if (bev == NULL)
 		abort();
 	/* evhttp takes a body out of this buffer when it is whole. */
@@ -145,6 +139,10 @@ conn_accept(struct event_base *base, void *arg)
 	/* Ours until evhttp has taken it or has failed to: see conn_adopt. */
 	bufferevent_incref(bev);
 	conn_needs(c);
+	/* The rest of a crowd waits for the next turn, as others do. */
+	if (++l->accepted == ACCEPT_MAX && l->bound != NULL)
+		evconnlistener_disable(
+		    evhttp_bound_socket_get_listener(l->bound));
 	return bev;
 }
 
@@ -159,6 +157,8 @@ conn_free(struct conn *c)
 	cs->n_in[c->state]--;
 	if (c->has_chore)
 		TAILQ_REMOVE(&cs->chores, c, chore);
+	if (c->give_up_us != 0)
+		TAILQ_REMOVE(&cs->watched, c, watch);
 	if (c->fd != -1)
 		cs->by_fd[c->fd] = NULL;
 	else
@@ -173,13 +173,17 @@ conn_closed(struct evhttp_connection *evcon, void *arg)
 	struct conn *c = arg;
 
 	(void)evcon;
+	if (c->from->tls)
+		tls_goodbye(c->bev);
 	if (c->lingers)
 		linger_start(c->from, c->fd);
+	if (c->stream != NULL)
+		stream_gone(c->stream);
 	conn_free(c);
 }
 
 /* evhttp closes it, and we hear of it in conn_closed. */
-static void
+void
 conn_drop(struct conn *c)
 {
 	bufferevent_trigger_event(
@@ -203,8 +207,11 @@ conn_refuse(struct conn *c, const struct problem *p, const char *detail)
 	id_format(&id, none.id);
 	buf_init(&text, PROBLEM_MAX);
 	problem_write_raw(&text, p, detail, none.id);
-	c->lingers =
-	    send(c->fd, text.data, text.len, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
+	if (c->from->tls)
+		c->lingers = tls_say(c->bev, text.data, text.len);
+	else
+		c->lingers = send(c->fd, text.data, text.len,
+				 MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
 	buf_fini(&text);
 	http_log_access(&none, p->status);
 	conn_drop(c);
@@ -230,6 +237,9 @@ conn_answered(struct evhttp_request *ev, void *arg)
 	struct conn *c = arg;
 
 	(void)ev;
+	if (c->give_up_us != 0)
+		TAILQ_REMOVE(&c->from->conns.watched, c, watch);
+	c->give_up_us = 0;
 	conn_move(c,
 	    evbuffer_get_length(bufferevent_get_input(c->bev)) > 0
 		? CONN_READING
@@ -268,6 +278,23 @@ conn_linger(struct http_listener *l, struct evhttp_request *ev)
 
 	if (c != NULL)
 		c->lingers = true;
+}
+
+/* While evhttp has a connection for the request, its record is here. */
+bool
+conn_set_stream(struct evhttp_request *ev, struct http_stream *stream)
+{
+	struct conn *c;
+
+	if (evhttp_request_get_connection(ev) == NULL)
+		return false;
+	c = ev->on_complete_cb_arg;
+	c->stream = stream;
+	/* A client that listens says nothing, for as long as it likes. */
+	if (stream != NULL)
+		bufferevent_set_timeouts(
+		    c->bev, NULL, &c->from->http->write_timeout);
+	return true;
 }
 
 static void
@@ -359,7 +386,11 @@ conn_adopt(struct conn *c)
 	c->fd = bufferevent_getfd(bev);
 	remember_fd(cs, c);
 	bufferevent_decref(bev);
-	if (cs->n <= c->from->http->conf.max_connections)
+	/* The handshake counts as part of the first request: byte by byte, it
+	 * would else go on for ever. */
+	if (c->from->tls)
+		conn_move(c, CONN_READING);
+	if (cs->n <= c->from->max_connections)
 		return;
 	/* A client must expect to lose a connection that it does not use. */
 	if ((idle = longest_idle(c->from)) != NULL)
@@ -367,75 +398,6 @@ conn_adopt(struct conn *c)
 	else
 		conn_refuse(c, problem_of_err(ERR_OVERLOADED),
 		    "There are too many connections");
-}
-
-/* The status of the page at the front of out; 0: there is none. */
-static int
-page_status(struct evbuffer *out)
-{
-	size_t len = evbuffer_get_length(out);
-	const char *text = (const char *)evbuffer_pullup(out, -1);
-	const char *digits;
-
-	if (text == NULL || len < 24 || memcmp(text, "HTTP/", 5) != 0)
-		return 0;
-	/* The version may be one that evhttp misread. */
-	digits = memchr(text, ' ', 20);
-	if (digits == NULL)
-		return 0;
-	return (digits[1] - '0') * 100 + (digits[2] - '0') * 10 + digits[3] -
-	    '0';
-}
-
-static const char *
-page_detail(int status)
-{
-	switch (status) {
-	case 400:
-		return "The request is malformed, or its head is too large";
-	case 413:
-		return "The body is too large";
-	case 417:
-		return "Only 100-continue can be expected";
-	default:
-		return "The request was refused";
-	}
-}
-
-/*
- * evhttp answers what it cannot parse by itself, in HTML, and has no hook for
- * it in 2.1. The page stands in the output buffer and no byte of it has been
- * written yet: put our own in its place. evhttp closes when all is written.
- */
-static void
-page_replace(struct conn *c)
-{
-	struct evbuffer *out = bufferevent_get_output(c->bev);
-	struct http_req none = { .started_us = c->since_us };
-	const struct problem *p;
-	struct buf text;
-	struct id id;
-	int status = page_status(out);
-
-	/* "100 Continue" is no page. */
-	if (status < 400) {
-		c->page = false;
-		return;
-	}
-	p = problem_of_status(status);
-	http_count_refusal(p);
-	id_new(&id);
-	id_format(&id, none.id);
-	buf_init(&text, PROBLEM_MAX);
-	problem_write_raw(&text, p, page_detail(status), none.id);
-	/* A bufferevent freezes its output, so that nobody else takes bytes. */
-	evbuffer_unfreeze(out, 1);
-	evbuffer_drain(out, evbuffer_get_length(out));
-	evbuffer_freeze(out, 1);
-	evbuffer_add(out, text.data, text.len);
-	buf_fini(&text);
-	c->lingers = true;
-	http_log_access(&none, p->status);
 }
 
 /* Bytes go out although no request was handed to us. */
@@ -454,18 +416,25 @@ conn_output(struct evbuffer *b, const struct evbuffer_cb_info *info, void *arg)
 static void
 do_chores(int fd, short what, void *arg)
 {
-	struct conns *cs = &((struct http_listener *)arg)->conns;
+	struct http_listener *l = arg;
+	struct conns *cs = &l->conns;
 	struct conn *c;
 
 	(void)fd;
 	(void)what;
+	if (l->accepted >= ACCEPT_MAX && l->bound != NULL && !l->pause.armed)
+		evconnlistener_enable(
+		    evhttp_bound_socket_get_listener(l->bound));
+	l->accepted = 0;
 	while ((c = TAILQ_FIRST(&cs->chores)) != NULL) {
 		TAILQ_REMOVE(&cs->chores, c, chore);
 		c->has_chore = false;
 		if (c->fd == -1)
 			conn_adopt(c);
-		else if (c->page)
-			page_replace(c);
+		else if (c->page && page_replace(c->bev, l->tls, c->since_us))
+			c->lingers = true;
+		else
+			c->page = false;
 	}
 }
 
@@ -477,6 +446,10 @@ conns_flush(struct http_listener *l)
 	struct conn *c;
 
 	TAILQ_FOREACH (c, &l->conns.in[CONN_SERVING], link) {
+		if (l->tls) {
+			tls_flush(c->bev);
+			continue;
+		}
 		out = bufferevent_get_output(c->bev);
 		evbuffer_unfreeze(out, 1);
 		evbuffer_write(out, c->fd);

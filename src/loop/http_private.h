@@ -3,8 +3,9 @@
 
 /*
  * What the files of the HTTP server share: http.c (listeners, and the way of a
- * request), http_conn.c (connections), http_linger.c (how they close),
- * http_room.c (who begins when) and http_req.c (request and answer).
+ * request), http_conn.c (connections), http_tls.c, http_linger.c (how they close),
+ * http_room.c (who begins when), http_req.c and http_answer.c (request and answer)
+ * and http_stream.c (answers that go on).
  */
 #include <event2/http.h>
 #include <sys/queue.h>
@@ -28,11 +29,14 @@ struct conn;
 struct lingering;
 TAILQ_HEAD(conn_list, conn);
 TAILQ_HEAD(linger_list, lingering);
+LIST_HEAD(stream_list, http_stream);
 
 /* Of one listener: what floods one of them leaves room on the others, so that
  * probes are still answered. */
 struct conns {
 	struct conn_list in[CONN_STATES];
+	struct conn_list watched; /* who has a large answer to read */
+	struct loop_timer watch;
 	struct conn_list chores; /* fresh ones, and those with error pages */
 	struct event *chores_ev;
 	struct conn **by_fd;
@@ -53,6 +57,9 @@ struct http_listener {
 	struct evhttp_bound_socket *bound; /* NULL once drained */
 	bool keeps_open; /* while draining, too */
 	struct loop_timer pause; /* after a failed accept */
+	bool tls;
+	unsigned accepted; /* in this turn */
+	size_t max_connections;
 	struct conns conns;
 	const struct route *routes;
 	unsigned *metric; /* of each route, see metric_route */
@@ -77,13 +84,20 @@ struct http {
 	struct http_conf conf;
 	struct http_room room;
 	struct net_list *trusted; /* NULL: no proxy is */
+	struct timeval write_timeout; /* no byte was taken for so long */
 	struct listener_list listeners;
-	size_t in_flight; /* requests without an answer */
+	size_t in_flight; /* requests without an answer, and streams */
+	struct stream_list streams;
+	struct ssl_ctx_st *tls; /* of OpenSSL; NULL: plain HTTP */
 	bool draining;
 };
 
 /* The port of the newest listener; for tests, which listen on port 0. */
 int http_port(const struct http *);
+
+/* ---- http_serve.c ---- */
+/* For evhttp_set_gencb; arg is the listener. */
+void serve_request(struct evhttp_request *, void *arg);
 
 /* ---- http_conn.c ---- */
 void conns_open(struct http_listener *);
@@ -97,11 +111,28 @@ struct bufferevent *conn_accept(struct event_base *, void *arg);
 void conn_serving(struct http_listener *, struct evhttp_request *);
 /* When it closes, let the client read our answer first. */
 void conn_linger(struct http_listener *, struct evhttp_request *);
+/* Its answer is about to be written, and must be read in time. */
+void conn_watch(struct evhttp_request *);
+/* Whom to tell that the connection of this request has ended; NULL: nobody.
+ * False: it has ended already. */
+bool conn_set_stream(struct evhttp_request *, struct http_stream *);
 
 /* ---- http_linger.c ---- */
 /* fd is about to be closed by its owner. */
 void linger_start(struct http_listener *, int fd);
 void lingers_close(struct http_listener *);
+
+/* ---- http_page.c ---- */
+/* evhttp's page at the front of the output; false: it is none. */
+bool page_replace(struct bufferevent *, bool tls, int64_t since_us);
+
+/* ---- http_tls.c ---- */
+void tls_close(struct http *);
+struct bufferevent *tls_bufferevent(struct http *, struct event_base *);
+/* These go past the bufferevent: for last words. As much as the socket takes. */
+bool tls_say(struct bufferevent *, const char *text, size_t len);
+void tls_flush(struct bufferevent *);
+void tls_goodbye(struct bufferevent *);
 
 /* ---- http_req.c ---- */
 struct http_note {
@@ -114,6 +145,7 @@ struct http_note {
 struct http_req {
 	struct http *http;
 	struct evhttp_request *ev; /* NULL once answered */
+	struct http_stream *stream; /* the answer that goes on, or NULL */
 	struct arena *arena; /* the flow's, or one of a refusal */
 	const char *method;
 	struct span path; /* raw, in ev; absent if there is none */
@@ -139,7 +171,16 @@ void req_init(struct http_req *, struct http *, struct evhttp_request *,
 void req_split_target(
     const char *target, struct span *ret_path, struct span *ret_query);
 
+/* ---- http_stream.c ---- */
+/* The connection ends, and evhttp has let go of the request. */
+void stream_gone(struct http_stream *);
+void streams_drain(struct http *);
+
 /* ---- http_answer.c ---- */
+/* The head of a stream is written; the request is the caller's to end. */
+struct evhttp_request *answer_begin(struct http_req *, const char *type);
+/* After the last byte of it. */
+void answer_end(struct http_req *, int status);
 void answer_init(struct http_req *);
 void req_refuse(struct http_req *, const struct problem *, const char *detail,
     const struct fault *, int retry_after_s);

@@ -286,9 +286,17 @@ reload(struct app *app)
 		service_is_ready(app);
 		return;
 	}
+	if (!conf_check(&fresh, (unsigned)app->conf->roles, err, sizeof(err))) {
+		log_error("app", "not reloaded", KV_STR("err", err));
+		conf_free(&fresh);
+		return;
+	}
 	conf_reload(app->conf, &fresh, stuck, sizeof(stuck));
 	conf_free(&fresh);
 	log_set_level((enum log_level)app->conf->log_level);
+	for (int i = 0; i < app->nroles; i++)
+		if (app->states[i] != NULL && app->roles[i]->reload != NULL)
+			app->roles[i]->reload(app->states[i]);
 	if (stuck[0] == '\0')
 		log_info("app", "reloaded");
 	else

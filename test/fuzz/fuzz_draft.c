@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "role/api/drafts.h"
-#include "task/users.h"
 
 #define NOW_US 1700000000000000
 
@@ -111,8 +110,6 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct span body = { (const char *)data, len };
-	struct caller caller;
-	struct fault f;
 	struct arena a;
 	char *text;
 
@@ -122,9 +119,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	check_drafts(body, &a);
 	text = arena_dup(&a, body.p, len);
 	traceparent_ok(text);
-	/* Nobody guesses a signature. */
-	must(token_verify(NULL, "0123456789abcdef0123456789abcdef", text,
-		 1700000000, &caller, &f) == ERR_UNAUTHORIZED);
 	arena_fini(&a);
 	return 0;
 }

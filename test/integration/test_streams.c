@@ -434,6 +434,7 @@ main(int argc, char **argv)
 		.roles = "api=2 manager=1 worker=1",
 		.conf = "stream_heartbeat = 200ms\n"
 			"stream_patience = 1s\n"
+			"request_timeout = 2s\n"
 			"retry_base = 50ms\n"
 			"retry_max = 100ms\n"
 			"concurrency = 8\n" LEDGER_CONF,

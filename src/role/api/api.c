@@ -8,7 +8,9 @@
 #include "denied.h"
 #include "lockout.h"
 #include "limits.h"
+#include "base/log.h"
 #include "task/queue.h"
+#include "task/token.h"
 #include "task/users.h"
 #include "waiters.h"
 
@@ -54,7 +56,7 @@ const size_t api_nroutes = NELEM(api_routes);
 struct api {
 	struct app *app;
 	struct waiters *waiters;
-	struct token_cache *tokens;
+	struct token_keys *tokens;
 	struct announcer *announcer;
 	struct denied *denied;
 	struct lockout *lockout;
@@ -87,7 +89,7 @@ api_waiters(const struct app *app)
 	return api_of(app)->waiters;
 }
 
-struct token_cache *
+struct token_keys *
 api_tokens(const struct app *app)
 {
 	return api_of(app)->tokens;
@@ -120,9 +122,14 @@ api_limits(const struct app *app)
 static void *
 start(struct app *app, char *err, size_t err_size)
 {
+	const struct conf *conf = app->conf;
 	struct api *api;
 	size_t i;
 
+	if (conf->tls_cert[0] != '\0' &&
+	    !http_set_tls(
+		app->http, conf->tls_cert, conf->tls_key, err, err_size))
+		return NULL;
 	for (i = 0; i < api_nroutes; i++)
 		api_check_route(&api_routes[i]);
 	if (!app_listen(app, "api", app->conf->listen, api_routes, api_nroutes,
@@ -133,7 +140,7 @@ start(struct app *app, char *err, size_t err_size)
 	api->limits = limits_open(app);
 	api->waiters =
 	    waiters_open(app->loop, app->pg, app->redis[PRIORITY_HIGH]);
-	api->tokens = token_cache_open();
+	api->tokens = token_keys_open(app->conf);
 	api->announcer = announcer_open(app->loop, app->redis);
 	api->denied = denied_open(app->loop, app->pg, app->redis[PRIORITY_HIGH],
 	    app->conf->jwt_ttl_ms);
@@ -157,6 +164,23 @@ idle(const void *state)
 	return true; /* the requests in flight are counted by the server */
 }
 
+/* SIGHUP, with a configuration that was found good. */
+static void
+reload(void *state)
+{
+	struct api *api = state;
+	const struct conf *conf = api->app->conf;
+	char err[256];
+
+	if (conf->tls_cert[0] != '\0' &&
+	    !http_set_tls(api->app->http, conf->tls_cert, conf->tls_key, err,
+		sizeof(err)))
+		log_error("api", "TLS goes on with the old certificate",
+		    KV_STR("err", err));
+	token_keys_close(api->tokens);
+	api->tokens = token_keys_open(api->app->conf);
+}
+
 /* Requests that come after this find no role. */
 static void
 stop(void *state)
@@ -168,7 +192,7 @@ stop(void *state)
 	denied_close(api->denied);
 	limits_close(api->limits);
 	announcer_close(api->announcer);
-	token_cache_close(api->tokens);
+	token_keys_close(api->tokens);
 	waiters_close(api->waiters);
 	free(api);
 }
@@ -178,6 +202,7 @@ const struct role role_api = {
 	.bit = ROLE_API,
 	.start = start,
 	.drain = drain,
+	.reload = reload,
 	.idle = idle,
 	.stop = stop,
 };

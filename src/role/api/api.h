@@ -17,7 +17,7 @@ extern const size_t api_nroutes;
 
 /* What requests share. NULL: the role has stopped. */
 struct waiters *api_waiters(const struct app *);
-struct token_cache *api_tokens(const struct app *);
+struct token_keys *api_tokens(const struct app *);
 struct announcer *api_announcer(const struct app *);
 struct denied *api_denied(const struct app *);
 struct lockout *api_lockout(const struct app *);

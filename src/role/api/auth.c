@@ -6,12 +6,14 @@
  */
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "api.h"
 #include "base/clock.h"
 #include "call.h"
 #include "credential.h"
 #include "denied.h"
+#include "task/token.h"
 #include "task/keys.h"
 
 #define LOGIN_SCOPES (SCOPE_TASKS_READ | SCOPE_TASKS_WRITE | SCOPE_KEYS)
@@ -40,7 +42,8 @@ refuse_scope(struct api_call *c, unsigned needed)
 	    "Bearer realm=\"taskflow\", error=\"insufficient_scope\"%s%s%s",
 	    one != NULL ? ", scope=\"" : "", one != NULL ? one : "",
 	    one != NULL ? "\"" : "");
-	http_add_header(c->http.req, "WWW-Authenticate", text);
+	if (c->shown == NULL)
+		http_add_header(c->http.req, "WWW-Authenticate", text);
 	return fault_set(&c->fault, ERR_FORBIDDEN, "",
 	    "this needs the scope %s; the credentials have %s", needs,
 	    has[0] == '\0' ? "none" : has);
@@ -66,8 +69,8 @@ check_token(struct flow *f, const char *token)
 	struct app *app = api_app(c);
 	enum err err;
 
-	err = token_verify(api_tokens(app), app->conf->jwt_secret, token,
-	    clock_wall_us() / US_PER_S, &c->caller, &c->fault);
+	err = token_verify(api_tokens(app), token, clock_wall_us() / US_PER_S,
+	    &c->caller, &c->fault);
 	if (err == OK && denied_has(api_denied(app), &c->caller))
 		err = fault_set(&c->fault, ERR_UNAUTHORIZED, "",
 		    "the token was taken back: its user was disabled, or has "
@@ -213,17 +216,38 @@ read_row(struct flow *f)
 }
 
 /* ---- the step ---- */
+static enum err
+read_credential(struct api_call *c, struct credential *ret)
+{
+	return credential_read(http_header(c->http.req, "Authorization"),
+	    http_header(c->http.req, "X-API-Key"), ret, &c->fault);
+}
+
+const struct credential *
+api_shown(struct api_call *c)
+{
+	struct arena *a = &c->http.flow.arena;
+	struct credential *shown = arena_alloc(a, sizeof(*shown));
+
+	if (read_credential(c, shown) != OK)
+		abort();
+	shown->text = arena_dup(a, shown->text, strlen(shown->text));
+	return shown;
+}
+
 enum flow_next
 api_authenticate(struct flow *f)
 {
 	struct api_call *c = (struct api_call *)f;
 	struct credential cred;
-	enum err err;
+	enum err err = OK;
 
 	if (c->auth != NULL)
 		return c->auth->next(f);
-	err = credential_read(http_header(c->http.req, "Authorization"),
-	    http_header(c->http.req, "X-API-Key"), &cred, &c->fault);
+	if (c->shown != NULL)
+		cred = *c->shown;
+	else
+		err = read_credential(c, &cred);
 	if (err != OK)
 		return flow_check(f, err);
 	return cred.kind == CREDENTIAL_TOKEN ? check_token(f, cred.text)

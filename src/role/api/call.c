@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "call.h"
+#include "task/token.h"
 
 /* A payload and a result, both as large as a body may be, and the rest. */
 #define BODY_MAX (256 * 1024 * 1024)

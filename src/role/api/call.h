@@ -7,6 +7,7 @@
 #include "task/users.h"
 
 struct auth;
+struct credential;
 struct charge;
 
 struct api_call {
@@ -14,6 +15,8 @@ struct api_call {
 	struct caller caller; /* after api_authenticate */
 	struct fault fault; /* what is wrong with the request */
 	struct auth *auth; /* of auth.c */
+	/* NULL: the headers of the request say it. */
+	const struct credential *shown;
 	struct charge *charge; /* charge.h; NULL: there is no limit */
 	int64_t cost; /* set before api_charge, if it is not 1 */
 	int retry_after_s; /* of a refusal; 0: as usual */
@@ -21,6 +24,9 @@ struct api_call {
 
 /* A step: who is asking, and has he the scope that the route needs? */
 flow_step api_authenticate;
+/* What the request has shown, for another flow to ask again with when the
+ * headers are gone; in the arena, after api_authenticate. */
+const struct credential *api_shown(struct api_call *);
 /* Aborts if a route needs a scope, and its flow does not look. */
 void api_check_route(const struct route *);
 

@@ -150,7 +150,7 @@ events_end(struct flow *f, enum err err)
 	struct jsn_w w;
 	int i;
 
-	if (e->begun) {
+	if (e->stream != NULL) {
 		stream_end(e, err);
 		return;
 	}

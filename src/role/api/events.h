@@ -18,13 +18,13 @@ struct events {
 	/* ---- of a stream ---- */
 	bool streams; /* it was asked for */
 	bool resumes; /* Last-Event-ID was given */
-	bool begun;
+	struct http_stream *stream; /* NULL: it has not begun */
 	bool final; /* the task, as far as the client was told */
 	bool behind; /* there is more than was written */
 	bool refused; /* its token or key has ended */
-	bool cut; /* it does not read */
 	bool again; /* look again when the look under way is over */
-	struct waiter waiter; /* raised by the end of the task, too */
+	const struct credential *shown;
+	struct waiter waiter; /* raised by the end of the task, and of the client */
 	struct peek *peek; /* under way; NULL: none */
 	int64_t told_us, taken_us; /* monotonic; said something, was heard */
 	int64_t pause_ms; /* until the next look */

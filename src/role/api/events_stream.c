@@ -19,7 +19,7 @@
 #include "render.h"
 
 #define TYPE "text/event-stream"
-#define PENDING_MAX 65536
+#define PENDING_MAX HTTP_STREAM_PENDING_MAX
 #define LOOK_FIRST_MS 250
 #define LOOK_MAX_MS 1000
 #define FULL_MS 20 /* until there is room for more */
@@ -33,14 +33,12 @@ stream_is_wanted(const char *accept)
 
 /* ---- what is written ---- */
 
-/* The client has gone, and nobody waits for what we do. */
+/* What does not go out any more is no matter: the next look sees why. */
 static void
-client_gone(struct http_req *req, void *arg)
+tell(struct events *e, struct span text)
 {
-	struct events *e = arg;
-
-	(void)req;
-	flow_abort(&e->call.http.flow, ERR_SHUTDOWN);
+	if (text.len > 0 && http_stream_write(e->stream, text))
+		e->told_us = clock_mono_us();
 }
 
 /* The events behind those that were written, as far as there is room. True:
@@ -48,7 +46,6 @@ client_gone(struct http_req *req, void *arg)
 static bool
 write_events(struct events *e, const struct pg_call *rows)
 {
-	struct http_req *req = e->call.http.req;
 	char request_id[ID_TEXT_SIZE];
 	struct task_event_row row;
 	struct buf piece;
@@ -60,7 +57,7 @@ write_events(struct events *e, const struct pg_call *rows)
 		events_row(rows, i, &e->id, request_id, &row);
 		if (row.seq <= e->after)
 			continue;
-		all = http_stream_pending(req) + piece.len < PENDING_MAX;
+		all = http_stream_pending(e->stream) + piece.len < PENDING_MAX;
 		if (!all)
 			break;
 		buf_addf(&piece,
@@ -72,10 +69,7 @@ write_events(struct events *e, const struct pg_call *rows)
 		e->after = row.seq;
 		e->final = task_status_is_final(row.status);
 	}
-	if (piece.len > 0) {
-		e->told_us = clock_mono_us();
-		http_stream_write(req, buf_span(&piece));
-	}
+	tell(e, buf_span(&piece));
 	buf_fini(&piece);
 	return all;
 }
@@ -99,8 +93,7 @@ write_heartbeat(struct events *e)
 	if (now - e->told_us <
 	    api_app(&e->call)->conf->stream_heartbeat_ms * US_PER_MS)
 		return;
-	e->told_us = now;
-	http_stream_write(e->call.http.req, span_of(": still here\n\n"));
+	tell(e, span_of(": still here\n\n"));
 }
 
 /* ---- a look: a flow of its own ---- */
@@ -182,14 +175,13 @@ stream_join(struct flow *f)
 	if (!waiter_join(
 		api_waiters(api_app(&e->call)), &e->waiter, f->loop, &e->id))
 		return flow_check(f, ERR_OVERLOADED);
-	if (nothing_will_come(e) || http_is_head(req))
+	if (nothing_will_come(e))
 		return FLOW_END;
+	e->shown = api_shown(&e->call);
 	http_add_header(req, "Vary", "Accept");
-	http_add_header(req, "X-Accel-Buffering", "no");
-	http_stream_begin(req, TYPE, client_gone, e);
-	e->begun = true;
+	e->stream = http_stream_begin(req, TYPE, &e->waiter.settled);
 	e->told_us = e->taken_us = clock_mono_us();
-	http_stream_write(req, span_of("retry: 1000\n\n"));
+	tell(e, span_of("retry: 1000\n\n"));
 	take_events(e, e->events);
 	return flow_goto(f, e->final ? stream_look : stream_wait);
 }
@@ -201,10 +193,9 @@ is_heard(struct events *e)
 	int64_t patience_ms = api_app(&e->call)->conf->stream_patience_ms;
 	int64_t now = clock_mono_us();
 
-	if (http_stream_pending(e->call.http.req) < PENDING_MAX)
+	if (http_stream_pending(e->stream) < PENDING_MAX)
 		e->taken_us = now;
-	e->cut = now - e->taken_us > patience_ms * US_PER_MS;
-	return !e->cut;
+	return now - e->taken_us <= patience_ms * US_PER_MS;
 }
 
 static void
@@ -216,6 +207,7 @@ begin_look(struct events *e, struct loop *loop)
 	e->peek->stream = e;
 	e->peek->call.http.req = e->call.http.req;
 	e->peek->call.http.ctx = e->call.http.ctx;
+	e->peek->call.shown = e->shown;
 	flow_go(peek);
 }
 
@@ -224,13 +216,13 @@ stream_look(struct flow *f)
 {
 	struct events *e = (struct events *)f;
 
-	if (e->final || e->refused || !is_heard(e) ||
-	    !waiter_may_wait(&e->waiter))
+	if (e->final || e->refused || http_stream_is_over(e->stream) ||
+	    !is_heard(e) || !waiter_may_wait(&e->waiter))
 		return FLOW_END;
 	write_heartbeat(e);
 	if (e->peek != NULL)
 		e->again = true;
-	else if (http_stream_pending(e->call.http.req) >= PENDING_MAX)
+	else if (http_stream_pending(e->stream) >= PENDING_MAX)
 		e->pause_ms = FULL_MS;
 	else
 		begin_look(e, f->loop);
@@ -257,9 +249,8 @@ stream_end(struct events *e, enum err err)
 		e->peek->stream = NULL;
 		flow_abort(&e->peek->call.http.flow, ERR_SHUTDOWN);
 	}
-	waiter_leave(&e->waiter);
 	if (err == OK && e->final)
-		http_stream_write(
-		    e->call.http.req, span_of("event: end\ndata: {}\n\n"));
-	http_stream_end(e->call.http.req, e->cut);
+		tell(e, span_of("event: end\ndata: {}\n\n"));
+	http_stream_end(e->stream);
+	waiter_leave(&e->waiter); /* which wakes us */
 }

@@ -13,6 +13,7 @@
 #include "doc.h"
 #include "lockout.h"
 #include "password.h"
+#include "task/token.h"
 
 #define LOGIN_MAX 254
 
@@ -206,7 +207,7 @@ make_token(struct flow *f)
 		return flow_check(f, err);
 	http_note_id(l->call.http.req, "user", &l->user.id);
 	l->expires_s = now_s + ttl_s;
-	l->token = token_make(conf->jwt_secret, &l->user.id,
+	l->token = token_make(api_tokens(api_app(&l->call)), &l->user.id,
 	    span_is(l->user.role, "admin") ? "admin" : "user", now_s, ttl_s);
 	if (l->token == NULL)
 		return flow_check(f, ERR_NO_MEMORY);

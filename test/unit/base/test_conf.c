@@ -344,13 +344,14 @@ reload_takes_what_it_may(void **state)
 	assert_string_equal(stuck, "");
 	assert_int_equal(running.log_level, LOG_DEBUG);
 	conf_free(&conf);
-	assert_true(LOAD("--concurrency=5", "--jwt-secret=b"));
+	assert_true(LOAD("--concurrency=5", "--jwt-secret=b", "--max-wait=2s"));
 	conf_reload(&running, &conf, stuck, sizeof(stuck));
-	assert_string_equal(stuck, "jwt_secret,concurrency");
+	assert_string_equal(stuck, "max_wait,concurrency");
+	assert_string_equal(running.jwt_secret, "b");
 	assert_int_equal(running.log_level, LOG_INFO);
 	assert_int_equal(running.concurrency, 16);
-	conf_reload(&running, &conf, stuck, 12);
-	assert_string_equal(stuck, "jwt_secret,");
+	conf_reload(&running, &conf, stuck, 10);
+	assert_string_equal(stuck, "max_wait,");
 	conf_free(&conf);
 	conf_free(&running);
 }

@@ -160,9 +160,12 @@ check_row(const struct conf_option *o, const struct conf_option *table)
 	const char *why, *suffix = o->name + strlen(o->name);
 	struct conf_handler h = { 0 };
 	struct conf c = { 0 };
+	struct conf_jwt_key k = { 0 };
 	void *base = table == conf_options ? (void *)&c : (void *)&h;
 	bool twin;
 
+	if (table == conf_jwt_key_options)
+		base = &k;
 	assert_ptr_equal(conf_find(table, o->name, &twin), o);
 	assert_true(o->text != NULL && strlen(o->text) < 140);
 	assert_non_null(strchr(".?", o->text[strlen(o->text) - 1]));
@@ -190,6 +193,8 @@ every_row_is_whole(void **state)
 	}
 	for (o = conf_handler_options; o->name != NULL; o++)
 		check_row(o, conf_handler_options);
+	for (o = conf_jwt_key_options; o->name != NULL; o++)
+		check_row(o, conf_jwt_key_options);
 	assert_non_null(conf_options[0].group);
 }
 
@@ -197,7 +202,7 @@ every_row_is_whole(void **state)
 static void
 every_field_has_a_row(void **state)
 {
-	size_t fields = (sizeof(struct conf) - 3 * sizeof(void *)) / 8,
+	size_t fields = (sizeof(struct conf) - 4 * sizeof(void *)) / 8,
 	       rows = 0;
 	const struct conf_option *o;
 

@@ -13,7 +13,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
-#include "task/users.h"
+#include "task/token.h"
 
 #define SECRET "0123456789abcdef0123456789abcdef"
 #define NOW 1795500000LL
@@ -28,6 +28,39 @@ make_user(void **state)
 	(void)state;
 	id_new(&user);
 	return 0;
+}
+
+/* ---- keys ---- */
+
+/* Of jwt_secret alone. */
+static struct token_keys *
+simple(const char *secret)
+{
+	struct conf conf = { .jwt_secret = (char *)(uintptr_t)secret };
+
+	return token_keys_open(&conf);
+}
+
+static enum err
+take(const char *secret, const char *token, int64_t now, struct caller *ret,
+    struct fault *fault)
+{
+	struct token_keys *keys = simple(secret);
+	enum err err = token_verify(keys, token, now, ret, fault);
+
+	token_keys_close(keys);
+	return err;
+}
+
+static char *
+make(const char *secret, const struct id *who, const char *role, int64_t ttl)
+{
+	struct token_keys *keys = simple(secret);
+	char *token = token_make(keys, who, role, NOW, ttl);
+
+	token_keys_close(keys);
+	assert_non_null(token);
+	return token;
 }
 
 /* ---- tokens of others ---- */
@@ -68,7 +101,7 @@ verify(const char *secret, const char *token, int64_t now)
 {
 	struct fault fault = { "", "", "" };
 	struct caller caller;
-	enum err err = token_verify(NULL, secret, token, now, &caller, &fault);
+	enum err err = take(secret, token, now, &caller, &fault);
 
 	if (err != OK)
 		assert_string_not_equal(fault.detail, "");
@@ -101,16 +134,14 @@ ours_is_taken(void **state)
 	char *token;
 
 	(void)state;
-	token = token_make(SECRET, &user, "user", NOW, TTL);
+	token = make(SECRET, &user, "user", TTL);
 	assert_true(strlen(token) < 512);
-	assert_int_equal(
-	    token_verify(NULL, SECRET, token, NOW, &caller, &fault), OK);
+	assert_int_equal(take(SECRET, token, NOW, &caller, &fault), OK);
 	assert_int_equal(id_cmp(&caller.user_id, &user), 0);
 	assert_false(caller.admin);
 	free(token);
-	token = token_make(SECRET, &user, "admin", NOW, TTL);
-	assert_int_equal(
-	    token_verify(NULL, SECRET, token, NOW, &caller, &fault), OK);
+	token = make(SECRET, &user, "admin", TTL);
+	assert_int_equal(take(SECRET, token, NOW, &caller, &fault), OK);
 	assert_true(caller.admin);
 	free(token);
 }
@@ -118,7 +149,7 @@ ours_is_taken(void **state)
 static void
 it_expires(void **state)
 {
-	char *token = token_make(SECRET, &user, "user", NOW, TTL);
+	char *token = make(SECRET, &user, "user", TTL);
 
 	(void)state;
 	assert_int_equal(verify(SECRET, token, NOW + TTL), OK);
@@ -131,7 +162,7 @@ it_expires(void **state)
 static void
 of_another_secret(void **state)
 {
-	char *token = token_make(SECRET, &user, "user", NOW, TTL);
+	char *token = make(SECRET, &user, "user", TTL);
 
 	(void)state;
 	assert_int_equal(verify(SECRET "x", token, NOW), ERR_UNAUTHORIZED);
@@ -143,7 +174,7 @@ of_another_secret(void **state)
 static void
 tampered(void **state)
 {
-	char *token = token_make(SECRET, &user, "user", NOW, TTL);
+	char *token = make(SECRET, &user, "user", TTL);
 	size_t i, n = strlen(token);
 	char c;
 
@@ -183,7 +214,7 @@ without_signature(void **state)
 {
 	struct claims c = { .sub = user_text(), .exp = NOW + TTL };
 	char *token = forge(JWT_ALG_NONE, NULL, &c);
-	char *ours = token_make(SECRET, &user, "admin", NOW, TTL);
+	char *ours = make(SECRET, &user, "admin", TTL);
 
 	(void)state;
 	assert_refused(token);
@@ -284,9 +315,7 @@ claims_that_are_good(void **state)
 	(void)state;
 	for (i = 0; i < NELEM(good); i++) {
 		token = forge(JWT_ALG_HS256, SECRET, &good[i]);
-		assert_int_equal(
-		    token_verify(NULL, SECRET, token, NOW, &caller, &fault),
-		    OK);
+		assert_int_equal(take(SECRET, token, NOW, &caller, &fault), OK);
 		assert_false(caller.admin);
 		free(token);
 	}
@@ -301,7 +330,7 @@ a_token_is_remembered_and_its_times_are_not(void **state)
 		.nbf = NOW,
 		.role = "admin" };
 	char *token = forge(JWT_ALG_HS256, SECRET, &c);
-	struct token_cache *cache = token_cache_open();
+	struct token_keys *keys = simple(SECRET);
 	struct caller caller;
 	struct fault fault;
 	char *end = token + strlen(token) - 1, last = *end;
@@ -311,31 +340,24 @@ a_token_is_remembered_and_its_times_are_not(void **state)
 	for (int i = 0; i < 3; i++) {
 		memset(&caller, 0, sizeof(caller));
 		assert_int_equal(
-		    token_verify(cache, SECRET, token, NOW, &caller, &fault),
-		    OK);
+		    token_verify(keys, token, NOW, &caller, &fault), OK);
 		assert_int_equal(id_cmp(&caller.user_id, &user), 0);
 		assert_true(caller.admin);
 		/* One that is all but the same. */
 		*end = last == 'A' ? 'E' : 'A';
 		assert_int_equal(
-		    token_verify(cache, SECRET, token, NOW, &caller, &fault),
+		    token_verify(keys, token, NOW, &caller, &fault),
 		    ERR_UNAUTHORIZED);
 		*end = last;
 	}
 	assert_int_equal(
-	    token_verify(cache, SECRET, token, late, &caller, &fault),
-	    ERR_UNAUTHORIZED);
+	    token_verify(keys, token, late, &caller, &fault), ERR_UNAUTHORIZED);
 	assert_non_null(strstr(fault.detail, "expired"));
 	assert_int_equal(
-	    token_verify(cache, SECRET, token, NOW - SKEW - 1, &caller, &fault),
+	    token_verify(keys, token, NOW - SKEW - 1, &caller, &fault),
 	    ERR_UNAUTHORIZED);
 	assert_non_null(strstr(fault.detail, "not valid yet"));
-	/* It is remembered: no key is needed any more. */
-	assert_int_equal(
-	    token_verify(cache, "another secret, of 32 bytes or so", token, NOW,
-		&caller, &fault),
-	    OK);
-	token_cache_close(cache);
+	token_keys_close(keys);
 	free(token);
 }
 
@@ -343,7 +365,7 @@ a_token_is_remembered_and_its_times_are_not(void **state)
 static void
 many_tokens_share_the_cache(void **state)
 {
-	struct token_cache *cache = token_cache_open();
+	struct token_keys *keys = simple(SECRET);
 	struct id ids[5000];
 	struct caller caller;
 	struct fault fault;
@@ -353,19 +375,19 @@ many_tokens_share_the_cache(void **state)
 	(void)state;
 	for (i = 0; i < NELEM(ids); i++) {
 		id_new(&ids[i]);
-		tokens[i] = token_make(SECRET, &ids[i], "user", NOW, TTL);
+		tokens[i] = token_make(keys, &ids[i], "user", NOW, TTL);
 		assert_non_null(tokens[i]);
 	}
 	for (round = 0; round < 2; round++)
 		for (i = 0; i < NELEM(ids); i++) {
-			assert_int_equal(token_verify(cache, SECRET, tokens[i],
-					     NOW, &caller, &fault),
+			assert_int_equal(
+			    token_verify(keys, tokens[i], NOW, &caller, &fault),
 			    OK);
 			assert_int_equal(id_cmp(&caller.user_id, &ids[i]), 0);
 		}
 	for (i = 0; i < NELEM(ids); i++)
 		free(tokens[i]);
-	token_cache_close(cache);
+	token_keys_close(keys);
 }
 
 /* ---- size ---- */
