@@ -12,8 +12,9 @@
  * break is dropped; a relative path starts from the file it is written in, or
  * from the working directory; ${CREDENTIALS_DIRECTORY} at its beginning is the
  * folder that systemd's LoadCredential= makes). Sections `[handler NAME]` map a
- * task type to a program, `[jwt_key NAME]` are keys of tokens. An empty environment variable is as good as none, and
- * one that is no option is not ours.
+ * task type to a program, `[jwt_key NAME]` are keys of tokens. An empty
+ * environment variable is as good as none, and one that is no option is not
+ * ours.
  */
 #include <stdbool.h>
 #include <stddef.h>

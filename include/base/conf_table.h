@@ -114,6 +114,14 @@ bool conf_fail(struct conf_reader *, const char *fmt, ...) PRINTF(2, 3);
  * "TASKFLOW_PG_URL" or "x.conf:3"; dir: what a relative path starts from. */
 bool conf_set(struct conf_reader *, const struct conf_option *, void *base,
     const char *value, bool twin, const char *where, const char *dir);
+/* The command line: first what to do and where the file is, then, over all
+ * others, the values. */
+struct conf_args {
+	char **next, **end;
+};
+bool conf_scan_flags(struct conf_reader *, struct conf_args, enum conf_action *,
+    const char **ret_config);
+bool conf_read_flags(struct conf_reader *, struct conf_args);
 bool conf_read_file(struct conf_reader *, const char *path, const char *where);
 /* The same for a text that was read already; it is changed. */
 bool conf_read_text(struct conf_reader *, const char *path, char *text);

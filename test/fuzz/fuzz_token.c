@@ -64,7 +64,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static struct token_keys *keys;
 	static char *ours;
-	struct fault fault = { "", "" }, again = { "", "" };
+	struct fault fault = { "", "", "" }, again = { "", "", "" };
 	const struct id user = { { 0 } };
 	struct caller caller;
 	char *text;

@@ -146,4 +146,7 @@ void leave_start(struct worker *);
 void wishes_start(struct worker *);
 void wishes_stop(struct worker *);
 
+/* JSON, in the arena. */
+char *worker_beat_text(struct worker *, struct arena *);
+
 #endif
