@@ -3,6 +3,8 @@
 
 #include "base/conf_table.h"
 
+#define SHOWN_MAX 100 /* bytes of a bad value in a message */
+
 struct flag {
 	const struct conf_action_row *action; /* or */
 	const struct conf_option *option;

@@ -10,7 +10,7 @@
 #define INFLIGHT_MARK "taskflow:inflight-counted"
 #define INFLIGHT_KEY_SIZE (sizeof(INFLIGHT_PREFIX) + TASK_NAME_MAX)
 #define MEMBERS_MAX 32 /* of a heartbeat */
-#define QUEUES_TEXT_MAX 4096
+#define QUEUES_MAX 256 /* of a worker */
 
 static struct redis_script inflight_script = { "inflight", lua_inflight, "" };
 
@@ -104,16 +104,22 @@ add_to_queue(struct inflight *in, const char *queue, size_t len, int64_t tasks)
 }
 
 static void
-add_to_queues(struct inflight *in, const char *queues, int64_t tasks)
+add_to_queues(struct inflight *in, const struct jsn_value *names, int64_t tasks)
 {
-	size_t len;
+	struct jsn_value *name;
+	struct fault fault;
+	struct arena arena;
+	size_t i, n, len;
+	char *queue;
 
-	while (*queues != '\0') {
-		queues += strspn(queues, ", \t");
-		len = strcspn(queues, ", \t");
-		add_to_queue(in, queues, len, tasks);
-		queues += len;
-	}
+	arena_init(&arena);
+	if (names->type == JSN_ARRAY &&
+	    jsn_array(names->text, &arena, QUEUES_MAX, &name, &n, &fault) == OK)
+		for (i = 0; i < n; i++)
+			if (jsn_get_str(
+				&name[i], &arena, TASK_NAME_MAX, &queue, &len))
+				add_to_queue(in, queue, len, tasks);
+	arena_fini(&arena);
 }
 
 void
@@ -122,22 +128,16 @@ inflight_add(struct inflight *in, struct span heartbeat, int64_t taken)
 	struct jsn_member members[MEMBERS_MAX];
 	const struct jsn_value *names, *most;
 	struct fault fault;
-	struct arena arena;
 	int64_t concurrency;
-	size_t n, len;
-	char *queues;
+	size_t n;
 
 	if (jsn_object(heartbeat, members, MEMBERS_MAX, &n, &fault) != OK)
 		return;
 	names = jsn_find(members, n, "queues");
 	most = jsn_find(members, n, "concurrency");
-	if (names == NULL || most == NULL || !jsn_get_int(most, &concurrency))
-		return;
-	arena_init(&arena);
-	if (jsn_get_str(names, &arena, QUEUES_TEXT_MAX, &queues, &len))
+	if (names != NULL && most != NULL && jsn_get_int(most, &concurrency))
 		add_to_queues(
-		    in, queues, taken < concurrency ? taken : concurrency);
-	arena_fini(&arena);
+		    in, names, taken < concurrency ? taken : concurrency);
 }
 
 struct redis_call *

@@ -66,16 +66,16 @@ heartbeats_count_for_the_queues_they_name(void **state)
 	struct inflight *in = calloc(1, sizeof(*in));
 
 	(void)state;
-	add(in, "{\"concurrency\":4,\"queues\":\"default\"}", 3);
-	add(in, "{\"queues\":\"default, video\",\"concurrency\":2}", 9);
-	add(in, "{\"concurrency\":4,\"queues\":\"video\"}", 0);
+	add(in, "{\"concurrency\":4,\"queues\":[\"default\"]}", 3);
+	add(in, "{\"queues\":[\"default\",\"video\"],\"concurrency\":2}", 9);
+	add(in, "{\"concurrency\":4,\"queues\":[\"video\"]}", 0);
 	assert_int_equal(in->n, 2);
 	assert_string_equal(in->of[0].queue, "default");
 	assert_int_equal(in->of[0].tasks, 5); /* of nine, two run */
 	assert_string_equal(in->of[1].queue, "video");
 	assert_int_equal(in->of[1].tasks, 2);
 	/* One that is a prefix of another is another one. */
-	add(in, "{\"concurrency\":4,\"queues\":\"def\"}", 1);
+	add(in, "{\"concurrency\":4,\"queues\":[\"def\"]}", 1);
 	assert_int_equal(in->n, 3);
 	free(in);
 }
@@ -84,13 +84,13 @@ static void
 what_is_no_heartbeat_counts_for_nothing(void **state)
 {
 	static const char *const bad[] = { "", "null", "{", "[]", "{}",
-		"{\"concurrency\":4}", "{\"queues\":\"default\"}",
-		"{\"concurrency\":\"4\",\"queues\":\"default\"}",
-		"{\"concurrency\":4,\"queues\":[\"default\"]}",
-		"{\"concurrency\":4,\"queues\":\"\"}",
-		"{\"concurrency\":4,\"queues\":\", ,\"}",
-		"{\"concurrency\":4,\"queues\":\"a b$c\"} x",
-		"{\"concurrency\":4,\"queues\":\"b$c,d/e\"}" };
+		"{\"concurrency\":4}", "{\"queues\":[\"default\"]}",
+		"{\"concurrency\":\"4\",\"queues\":[\"default\"]}",
+		"{\"concurrency\":4,\"queues\":\"default\"}",
+		"{\"concurrency\":4,\"queues\":[\"\"]}",
+		"{\"concurrency\":4,\"queues\":[1,null]}",
+		"{\"concurrency\":4,\"queues\":[\"a\"]} x",
+		"{\"concurrency\":4,\"queues\":[\"b$c\",\"d/e\"]}" };
 	struct inflight *in = calloc(1, sizeof(*in));
 	size_t i;
 
@@ -111,12 +111,12 @@ the_count_is_bounded(void **state)
 	(void)state;
 	for (i = 0; i < INFLIGHT_QUEUES + 10; i++) {
 		snprintf(beat, sizeof(beat),
-		    "{\"concurrency\":1,\"queues\":\"q%d\"}", i);
+		    "{\"concurrency\":1,\"queues\":[\"q%d\"]}", i);
 		add(in, beat, 1);
 	}
 	assert_int_equal(in->n, INFLIGHT_QUEUES);
 	for (i = 0; i < 3; i++)
-		add(in, "{\"concurrency\":99999,\"queues\":\"q0\"}", 99999);
+		add(in, "{\"concurrency\":99999,\"queues\":[\"q0\"]}", 99999);
 	assert_int_equal(in->of[0].tasks, INFLIGHT_MAX);
 	free(in);
 }
