@@ -84,8 +84,8 @@ each_has_its_own_options(void **state)
 	assert_non_null(strstr(api, "\n#listen ="));
 	assert_null(strstr(manager, "\n#listen ="));
 	assert_null(strstr(worker, "\n#listen ="));
-	assert_non_null(strstr(worker, "\n#concurrency ="));
-	assert_null(strstr(api, "\n#concurrency ="));
+	assert_non_null(strstr(worker, "\n#queues ="));
+	assert_null(strstr(api, "\n#queues ="));
 	assert_non_null(strstr(manager, "\n#leader_ttl ="));
 	assert_null(strstr(worker, "\n#leader_ttl ="));
 	assert_non_null(strstr(manager, "\n#heartbeat_ttl ="));
