@@ -214,7 +214,7 @@ each_refusal_is_counted_by_its_reason(void **state)
 		    "{\"type\":\"ledger\",\"max_attempts\":0}", 422);
 	refuse("POST", "/tasks", "Content-Type: text/plain\r\n", "{}", 415);
 	refuse("GET", "/nowhere", NULL, NULL, 404);
-	refuse("DELETE", "/tasks/batch", NULL, NULL, 405);
+	refuse("DELETE", "/status", NULL, NULL, 405);
 	refuse("GET", "/tasks/nothing", NULL, NULL, 404);
 	refuse("GET", "/tasks", "Expect: nonsense\r\n", NULL, 417);
 	http_init(&h, part_port("api-1"));
@@ -380,8 +380,7 @@ it_is_answered_while_draining(void **state)
 	assert_int_equal(http_call(&h, "GET", "/metrics", NULL, NULL), 200);
 	assert_true(value_in(h.body, "taskflow_draining") == 0);
 	part_signal("worker-1", SIGTERM);
-	/* It listens no more. */
-	UNTIL(http_call(&other, "GET", "/livez", NULL, NULL) == HTTP_UNSENT);
+	UNTIL(http_call(&other, "GET", "/readyz", NULL, NULL) == 503);
 	assert_int_equal(http_call(&h, "GET", "/metrics", NULL, NULL), 200);
 	assert_true(value_in(h.body, "taskflow_draining") == 1);
 	assert_null(exposition_wrong(h.body));

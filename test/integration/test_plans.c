@@ -23,7 +23,7 @@
 	"gen_random_uuid()], " TWICE ", '{noop,noop}', '{q,q}', '{0,0}', " \
 	"'{3,3}', '{0,0}', '{NULL,NULL}', '{NULL,NULL}', '{NULL,NULL}', "  \
 	"ARRAY['null','null']::json[], " unique_keys ", " OLD_AND_NEW      \
-	", '{1,1}', " keys ", '{00,00}', '{1000,1000}')"
+	", '{1,1}', " keys ", '{00,00}', '{1000,1000}', '{r,r}')"
 
 static const char many_tasks[] =
     "INSERT INTO taskflow.tasks (user_id, id, type, queue, priority, "
@@ -75,9 +75,9 @@ nothing_between_is_looked_at(void **state)
 		"SELECT * FROM taskflow.get_tasks(" OLD_AND_NEW ", " TWICE
 		", " BOUNDS ")",
 		"SELECT * FROM taskflow.cancel_tasks(" OLD_AND_NEW ", " TWICE
-		", '{a, a}', " BOUNDS ")",
+		", '{a, a}', '{r, r}', " BOUNDS ")",
 		"SELECT * FROM taskflow.retry_tasks(" OLD_AND_NEW ", " TWICE
-		", '{a, a}', " BOUNDS ")",
+		", '{a, a}', '{r, r}', " BOUNDS ")",
 		"SELECT * FROM taskflow.delete_tasks(" OLD_AND_NEW ", " TWICE
 		", " BOUNDS ")",
 		LIST("NULL", "NULL", OLD, NEW, "false", "11", "10000"),
