@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include "access_fixture.h"
+#include "support/ledger.h"
 
 static struct http admin;
 
@@ -38,6 +39,7 @@ the_document_is_sound(void **state)
 	(void)state;
 	ask("document", "api-1", NULL);
 	ask("document", "api-2", NULL);
+	all_ended();
 }
 
 static void
@@ -45,6 +47,7 @@ answers_are_as_it_says(void **state)
 {
 	(void)state;
 	ask("answers", "api-1", credentials());
+	all_ended();
 }
 
 static void
@@ -56,6 +59,7 @@ so_are_those_of_one_that_is_closed(void **state)
 		   "rate_submit = 1/d\nrate_read = 1/d\nrate_timeout = 60s\n");
 	part_start("api-3");
 	ask("closed", "api-3", credentials());
+	all_ended();
 }
 
 /* A transaction that has the key and does not end. */
@@ -79,6 +83,7 @@ a_key_that_is_busy_is_409(void **state)
 		fail_msg("%s", PQerrorMessage(c));
 	ask("busy", "api-2", credentials());
 	PQfinish(c);
+	all_ended();
 }
 
 /* Who had a key with the scope admin alone, and is no administrator now. */
@@ -93,6 +98,7 @@ a_key_of_no_use_is_403(void **state)
 	sql("UPDATE taskflow.users SET role = 'user' WHERE username = 'root'");
 	ask("useless", "api-2", text("{\"key\":\"%s\"}", key.text));
 	sql("UPDATE taskflow.users SET role = 'admin' WHERE username = 'root'");
+	all_ended();
 }
 
 static void
@@ -103,6 +109,7 @@ a_database_that_is_away_is_503(void **state)
 	part_signal("pgbouncer", SIGSTOP);
 	ask("down", "api-2", credentials());
 	part_signal("pgbouncer", SIGCONT);
+	all_ended();
 }
 
 static void
@@ -111,6 +118,7 @@ each_status_was_answered(void **state)
 	(void)state;
 	ask("coverage", "api-1", NULL);
 	http_fini(&admin);
+	all_ended();
 }
 
 int
