@@ -10,6 +10,7 @@ STAGE: document   the document by itself, and the methods of each path
                   next to nothing, and locks out soon
        busy       while somebody holds the Idempotency-Key "busy" of the user
        useless    with an API key that has no scope left
+       dark       what needs redis-low while that is away: 503
        down       the same operations while the database does not answer: 503
        coverage   was every status that the document names answered?
 URL:   of an API. SEEN: a file that keeps what was answered, from stage to
@@ -203,6 +204,10 @@ class Client:
         if content and check("media type is as said", media in content, f"{media}: {what}"):
             if "json" in media:
                 self.fits(content[media]["schema"], json.loads(text), what)
+        if media == "application/problem+json":
+            kind = json.loads(text)["type"].removeprefix("urn:taskflow:problem:")
+            check("problem is said", kind in op["x-problems"] or kind in OF_THE_PROCESS, f"{kind}: {what}")
+            self.note(name, "!" + kind)
         said = {h.lower() for h in answer.get("headers", {})}
         known = STANDARD_HEADERS | said
         for header in got.keys():
@@ -216,6 +221,8 @@ class Client:
             check("answer is of its shape", False, f"{error.json_path}: {error.message[:200]}: {what}")
 
 
+# Whatever is asked may be answered with these.
+OF_THE_PROCESS = {"shutdown", "no-memory", "internal", "request-timeout"}
 STANDARD_HEADERS = {"content-type", "transfer-encoding", "content-length", "date", "connection", "cache-control",
                     "vary", "server", "x-content-type-options"}
 FORMATS = jsonschema.FormatChecker(formats=())
@@ -611,6 +618,18 @@ def check_pages(client, token):
     client.call("GET", "/tasks?cursor=nonsense", token, want=400)
 
 
+def check_load(client, token):
+    """Known as soon as a manager has counted what there is."""
+    if "autoscaling" not in client.doc.operations:
+        return
+    give_up = time.monotonic() + 60
+    while client.call("GET", "/autoscaling/default", token, want=(200, 503))[0] != 200:
+        if not check("the load is known", time.monotonic() < give_up):
+            break
+        time.sleep(0.01)
+    client.call("GET", "/autoscaling/a%20b", token, want=400)
+
+
 def end_all(client, token):
     """Nothing of it is left that waits or runs."""
     live = "/tasks?limit=500&status=PENDING,QUEUED,IN_PROGRESS,RETRYING"
@@ -638,6 +657,7 @@ def check_answers(client, url, given):
     check_keys(client, other)
     check_accounts(client, admin, given["secret"])
     check_passwords(client, url)
+    check_load(client, token)
     end_all(client, token)
     end_all(client, other)
 
@@ -682,15 +702,22 @@ def check_down(client, url, admin):
 
 
 NEEDS_NO_DATABASE = {"livez", "readyz", "status", "openapi", "autoscaling"}
+NEEDS_REDIS = {"autoscaling"}
 # What no stage brings about, and why.
 EXCUSED = {
     # A process that is full, or goes away: test_drain and test_flood see it.
     ("livez", "503"), ("readyz", "503"), ("status", "503"), ("openapi", "503"),
 }
+EXCUSED_PROBLEMS = {
+    "overloaded",  # a queue that is full: test_flood
+    "data",  # the database refuses what has passed our own checks: test_faults_batch
+}
+# Which of the two it is depends on how far the call had come.
+AWAY = {"unavailable", "timeout"}
 
 
 def check_coverage(client):
-    """Every status, media type and header of every operation was seen."""
+    """Every status, media type, header and problem of every operation was seen."""
     for name, (_, _, op) in client.doc.operations.items():
         seen = client.seen.get(name, [])
         for status, answer in op["responses"].items():
@@ -704,6 +731,10 @@ def check_coverage(client):
                 check("every media type was answered", f"{status} {media}" in seen, f"{name} {status} {media}")
             for header, said in answer.get("headers", {}).items():
                 check("every header was answered", "$ref" in said or header in seen, f"{name} {status} {header}")
+        for kind in set(op["x-problems"]) - EXCUSED_PROBLEMS:
+            kinds = AWAY if kind in AWAY else {kind}
+            if (name, "503") not in EXCUSED:
+                check("every problem was answered", any("!" + k in seen for k in kinds), f"{name} {kind}")
     for name, status in EXCUSED:
         check("what is excused is said", status in client.doc.operations[name][2]["responses"], f"{name} {status}")
 
@@ -731,6 +762,10 @@ def main():
         check_busy(client, given["user"])
     elif stage == "useless":
         client.call("GET", "/users/me", given["key"], want=403)
+    elif stage == "dark":
+        for name in NEEDS_REDIS & set(client.doc.operations):
+            method, path, _ = client.doc.operations[name]
+            client.call(method, fill(path), given["user"], want=503)
     elif stage == "down":
         check_down(client, url, given["admin"])
     elif stage == "coverage":

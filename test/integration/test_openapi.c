@@ -102,6 +102,16 @@ a_key_of_no_use_is_403(void **state)
 }
 
 static void
+a_redis_that_is_needed_and_away_is_503(void **state)
+{
+	(void)state;
+	part_kill("redis-low");
+	ask("dark", "api-2", credentials());
+	part_start("redis-low");
+	all_ended();
+}
+
+static void
 a_database_that_is_away_is_503(void **state)
 {
 	(void)state;
@@ -130,6 +140,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(so_are_those_of_one_that_is_closed),
 		cmocka_unit_test(a_key_that_is_busy_is_409),
 		cmocka_unit_test(a_key_of_no_use_is_403),
+		cmocka_unit_test(a_redis_that_is_needed_and_away_is_503),
 		cmocka_unit_test(a_database_that_is_away_is_503),
 		cmocka_unit_test(each_status_was_answered),
 	};

@@ -57,6 +57,9 @@ errors_of(const struct route *r)
 		set |= 1U << ERR_NOT_FOUND;
 	for (const enum err *e = d->errors; e != NULL && *e != OK; e++)
 		set |= 1U << *e;
+	/* Who does not answer may do so in the middle of it. */
+	if (set & 1U << ERR_UNAVAILABLE)
+		set |= 1U << ERR_TIMEOUT;
 	return set;
 }
 
@@ -212,6 +215,20 @@ write_responses(struct jsn_w *w, const struct route *r)
 	jsn_w_close(w, '}');
 }
 
+/* Which ones they are: a status may stand for several. */
+static void
+write_problems(struct jsn_w *w, const struct route *r)
+{
+	unsigned set = errors_of(r);
+
+	jsn_w_key(w, "x-problems");
+	jsn_w_open(w, '[');
+	for (int e = OK + 1; e < ERR_MAX; e++)
+		if (set & 1U << e)
+			jsn_w_strz(w, err_name((enum err)e));
+	jsn_w_close(w, ']');
+}
+
 static void
 write_operation(struct jsn_w *w, const struct route *r)
 {
@@ -241,6 +258,7 @@ write_operation(struct jsn_w *w, const struct route *r)
 	if (d->body != NULL)
 		write_body(w, d);
 	write_responses(w, r);
+	write_problems(w, r);
 	jsn_w_close(w, '}');
 }
 
