@@ -9,7 +9,8 @@
 # In such a block curl must end well, unless the line before it says otherwise
 # (\" example: 409). A block after the line \" example: answer must have the
 # members, and the kinds of values, that the last answer has. An id of the last
-# answer is $ID in what follows; TOKEN is what an example has made of it.
+# answer is $ID in what follows; TOKEN is what an example has made of it; ADMIN is
+# the token of an administrator, and USER the id of a user.
 use strict;
 use warnings;
 use JSON::PP;
@@ -151,7 +152,7 @@ sub curl_blocks {
 	my @blocks = $file =~ /\.md$/ ? readme_blocks($file) : manual_blocks($file);
 	my $n = 0;
 	open(my $shell, '|-', 'bash', '-s', $tmp) or die "bash: $!\n";
-	print $shell $prelude, "URL=$url TOKEN=\$EXAMPLE_TOKEN ID=\$EXAMPLE_ID\n";
+	print $shell $prelude, "URL=$url TOKEN=\$EXAMPLE_TOKEN ID=\$EXAMPLE_ID USER=\$EXAMPLE_USER ADMIN=\$EXAMPLE_ADMIN\n";
 	for my $block (@blocks) {
 		if ($block->{note} eq 'answer') {
 			same_shape($json->decode($block->{text}), $json->decode(slurp("$tmp.last")), '');

@@ -1,9 +1,10 @@
 /* The examples of the manuals and of the README do what they say. */
 #include <sys/stat.h>
 
-#include "support/client.h"
+#include "access_fixture.h"
 #include "support/ledger.h"
-#include "support/stack.h"
+
+static struct http admin;
 
 static void
 run_examples(const char *file)
@@ -14,6 +15,11 @@ run_examples(const char *file)
 	char *output;
 	int status;
 
+	if (admin.token == NULL)
+		admin_at(&admin, "api-1");
+	must_call(&admin, "GET", "/users/me", NULL, 200);
+	setenv("EXAMPLE_USER", str_of(http_json(&admin), "id"), 1);
+	setenv("EXAMPLE_ADMIN", admin.token, 1);
 	setenv("EXAMPLE_TOKEN", me.token, 1);
 	setenv("EXAMPLE_ID", submit("noop", "1", NULL), 1);
 	status = run_program(argv, &output);

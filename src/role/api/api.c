@@ -1,4 +1,5 @@
 /* The API role: which path is served by which flow. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "announce.h"
@@ -18,8 +19,10 @@
 const struct route api_routes[] = {
 	{ HTTP_POST, "/users", &register_flow, SCOPE_NONE, &register_doc },
 	{ HTTP_POST, "/login", &login_flow, SCOPE_NONE, &login_doc },
-	{ HTTP_GET, "/users/{id}/limits", &limits_get_flow, SCOPE_ADMIN, NULL },
-	{ HTTP_PUT, "/users/{id}/limits", &limits_put_flow, SCOPE_ADMIN, NULL },
+	{ HTTP_GET, "/users/{id}/limits", &limits_get_flow, SCOPE_ADMIN,
+	    &limits_get_doc },
+	{ HTTP_PUT, "/users/{id}/limits", &limits_put_flow, SCOPE_ADMIN,
+	    &limits_put_doc },
 	{ HTTP_POST, "/tasks", &submit_flow, SCOPE_TASKS_WRITE, &submit_doc },
 	{ HTTP_POST, "/tasks/batch", &batch_flow, SCOPE_TASKS_WRITE,
 	    &batch_doc },
@@ -28,23 +31,29 @@ const struct route api_routes[] = {
 	{ HTTP_GET, "/tasks/{id}/events", &events_flow, SCOPE_TASKS_READ,
 	    &events_doc },
 	{ HTTP_POST, "/tasks/retry", &retry_many_flow, SCOPE_TASKS_WRITE,
-	    NULL },
+	    &retry_many_doc },
 	{ HTTP_POST, "/tasks/{id}/cancel", &cancel_flow, SCOPE_TASKS_WRITE,
-	    NULL },
+	    &cancel_doc },
 	{ HTTP_POST, "/tasks/{id}/retry", &retry_flow, SCOPE_TASKS_WRITE,
-	    NULL },
-	{ HTTP_DELETE, "/tasks/{id}", &delete_flow, SCOPE_TASKS_WRITE, NULL },
+	    &retry_doc },
+	{ HTTP_DELETE, "/tasks/{id}", &delete_flow, SCOPE_TASKS_WRITE,
+	    &delete_doc },
 	{ HTTP_GET, "/tasks/{id}/explain", &explain_flow, SCOPE_TASKS_READ,
-	    NULL },
-	{ HTTP_GET, "/users/me", &me_flow, SCOPE_ANY, NULL },
-	{ HTTP_POST, "/users/me/password", &password_flow, SCOPE_KEYS, NULL },
-	{ HTTP_POST, "/users/{id}/disable", &disable_flow, SCOPE_ADMIN, NULL },
-	{ HTTP_POST, "/users/{id}/enable", &enable_flow, SCOPE_ADMIN, NULL },
-	{ HTTP_POST, "/api-keys", &key_create_flow, SCOPE_KEYS, NULL },
-	{ HTTP_GET, "/api-keys", &key_list_flow, SCOPE_KEYS, NULL },
-	{ HTTP_DELETE, "/api-keys/{id}", &key_revoke_flow, SCOPE_KEYS, NULL },
+	    &explain_doc },
+	{ HTTP_GET, "/users/me", &me_flow, SCOPE_ANY, &me_doc },
+	{ HTTP_POST, "/users/me/password", &password_flow, SCOPE_KEYS,
+	    &password_doc },
+	{ HTTP_POST, "/users/{id}/disable", &disable_flow, SCOPE_ADMIN,
+	    &disable_doc },
+	{ HTTP_POST, "/users/{id}/enable", &enable_flow, SCOPE_ADMIN,
+	    &enable_doc },
+	{ HTTP_POST, "/api-keys", &key_create_flow, SCOPE_KEYS,
+	    &key_create_doc },
+	{ HTTP_GET, "/api-keys", &key_list_flow, SCOPE_KEYS, &key_list_doc },
+	{ HTTP_DELETE, "/api-keys/{id}", &key_revoke_flow, SCOPE_KEYS,
+	    &key_revoke_doc },
 	{ HTTP_GET, "/autoscaling/{queue}", &autoscaling_flow, SCOPE_TASKS_READ,
-	    NULL },
+	    &autoscaling_doc },
 	/* What every role serves. */
 	{ HTTP_GET, "/livez", &livez_flow, SCOPE_NONE, &livez_doc },
 	{ HTTP_GET, "/readyz", &readyz_flow, SCOPE_NONE, &readyz_doc },
@@ -130,8 +139,10 @@ start(struct app *app, char *err, size_t err_size)
 	    !http_set_tls(
 		app->http, conf->tls_cert, conf->tls_key, err, err_size))
 		return NULL;
-	for (i = 0; i < api_nroutes; i++)
+	for (i = 0; i < api_nroutes; i++) {
 		api_check_route(&api_routes[i]);
+		assert(api_routes[i].doc != NULL);
+	}
 	if (!app_listen(app, "api", app->conf->listen, api_routes, api_nroutes,
 		err, err_size))
 		return NULL;

@@ -7,7 +7,7 @@
 #include "call.h"
 #include "charge.h"
 #include "denied.h"
-#include "input.h"
+#include "doc.h"
 #include "lockout.h"
 #include "password.h"
 
@@ -66,15 +66,19 @@ take_new(void *to, const struct jsn_value *v, struct arena *a)
 static const struct input_member members[] = {
 	{ .name = "old_password",
 	    .allowed = "a string of 1 to 511 bytes without U+0000",
+	    .schema = "{\"type\":\"string\",\"minLength\":1,\"maxLength\":511}",
 	    .take = take_old,
 	    .required = true,
 	    .secret = true },
 	{ .name = "new_password",
 	    .allowed = "a string of 8 to 511 bytes without U+0000",
+	    .schema = "{\"type\":\"string\",\"minLength\":8,\"maxLength\":511}",
 	    .take = take_new,
 	    .required = true,
 	    .secret = true },
 };
+
+const struct input_table password_input = { members, NELEM(members) };
 
 /* ---- steps ---- */
 static enum flow_next

@@ -9,7 +9,7 @@
  * below are the ones that come again and again.
  */
 #include "input.h"
-#include "loop/http.h"
+#include "query.h"
 
 #define S_STR "{\"type\":\"string\"}"
 #define S_INT "{\"type\":\"integer\",\"minimum\":0}"
@@ -21,6 +21,9 @@
 #define S_NAME                                        \
 	"{\"type\":\"string\",\"minLength\":1,"       \
 	"\"maxLength\":64,\"pattern\":\"^[A-Za-z0-9_.-]+$\"}"
+#define S_SCOPE                                              \
+	"{\"type\":\"string\",\"enum\":[\"tasks:read\","     \
+	"\"tasks:write\",\"keys\",\"admin\"]}"
 #define S_REF(name) "{\"$ref\":\"#/components/schemas/" name "\"}"
 #define S_ARRAY(item) "{\"type\":\"array\",\"items\":" item "}"
 #define S_NULL(type, more) "{\"type\":[\"" type "\",\"null\"]" more "}"
@@ -29,8 +32,8 @@
 #define S_ID_OR_NULL S_NULL("string", ",\"format\":\"uuid\"")
 #define S_TIME_OR_NULL S_NULL("string", ",\"format\":\"date-time\"")
 
-/* A parameter of the query, or a header of the request or of an answer. The
- * tables of these end with a row without a name. */
+/* A header of the request or of an answer. The tables of these end with a row
+ * without a name. */
 struct doc_param {
 	const char *name, *schema, *text;
 };
@@ -48,6 +51,18 @@ struct doc_answer {
 #define DOC_LAST_PARAM { NULL, NULL, NULL }
 #define DOC_LAST_ANSWER { 0, NULL, NULL, NULL, NULL, NULL }
 
+/* Of the routes that can wait for the end of a task. */
+#define DOC_PREFER                                                         \
+	{                                                                  \
+		"Prefer", "{\"type\":\"string\",\"example\":\"wait=10\"}", \
+		    "wait=N: the answer comes when the task is final, or " \
+		    "after N seconds (RFC 7240)."                          \
+	}
+#define DOC_PREFER_APPLIED                                                \
+	{                                                                 \
+		"Preference-Applied", S_STR, "The wait that was granted." \
+	}
+
 struct route_doc {
 	const char *id; /* operationId: never changes */
 	const char *tag;
@@ -56,7 +71,7 @@ struct route_doc {
 	const struct input_table *body; /* a JSON object of these members */
 	bool body_optional;
 	const char *example; /* a body that is accepted, or NULL */
-	const struct doc_param *query; /* NULL: none */
+	const struct query_table *query; /* NULL: none */
 	const struct doc_param *headers; /* of the request; NULL: none */
 	const struct doc_answer *answers;
 	/* Beside those of its steps and its body; ends with OK. */
@@ -76,7 +91,9 @@ struct doc_schema {
 extern const struct doc_schema doc_schemas[];
 
 /* What the routes read. */
-extern const struct input_table register_input, login_input;
+extern const struct input_table register_input, login_input, password_input,
+    key_input, limits_input, retry_input;
+extern const struct query_table list_query, events_query;
 
 /* The document, whole. */
 void openapi_write(struct buf *, const struct route *, size_t n);
@@ -84,9 +101,14 @@ void openapi_write(struct buf *, const struct route *, size_t n);
 /* GET /openapi.json */
 extern const struct flow_def openapi_flow;
 
-/* The routes, in the order of api.c. */
-extern const struct route_doc register_doc, login_doc, submit_doc, batch_doc,
-    list_doc, show_doc, events_doc, livez_doc, readyz_doc, status_doc,
-    openapi_doc;
+/* The routes, file by file. */
+extern const struct route_doc register_doc, login_doc, me_doc, password_doc,
+    disable_doc, enable_doc, key_create_doc, key_list_doc, key_revoke_doc,
+    limits_get_doc, limits_put_doc;
+extern const struct route_doc submit_doc, batch_doc, list_doc, show_doc,
+    events_doc, explain_doc;
+extern const struct route_doc cancel_doc, retry_doc, retry_many_doc, delete_doc;
+extern const struct route_doc autoscaling_doc, livez_doc, readyz_doc,
+    status_doc, openapi_doc;
 
 #endif

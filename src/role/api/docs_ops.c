@@ -1,6 +1,12 @@
 /* What is said about the routes that look at the service. */
 #include "doc.h"
 
+#define S_SCALE                                                         \
+	"{\"type\":\"object\",\"properties\":{\"queue\":" S_NAME        \
+	",\"queued\":" S_INT ",\"high\":" S_INT ",\"low\":" S_INT       \
+	",\"in_flight\":" S_INT ",\"wanted\":" S_INT "},\"required\":[" \
+	"\"queue\",\"queued\",\"high\",\"low\",\"in_flight\",\"wanted\"]}"
+
 static const enum err unavailable[] = { ERR_UNAVAILABLE, OK };
 
 static const struct doc_answer probe_answers[] = {
@@ -51,4 +57,24 @@ const struct route_doc openapi_doc = {
 	.tag = "service",
 	.summary = "This document (OpenAPI 3.1)",
 	.answers = openapi_answers,
+};
+
+/* ---- GET /autoscaling/{queue} ---- */
+/* A name that no queue can have; a number that is not known. */
+static const enum err autoscaling_errors[] = { ERR_INVALID, ERR_UNAVAILABLE,
+	OK };
+static const struct doc_answer autoscaling_answers[] = {
+	{ 200, "Numbers of now. wanted: of workers.", S_SCALE, NULL, NULL,
+	    NULL },
+	DOC_LAST_ANSWER,
+};
+
+const struct route_doc autoscaling_doc = {
+	.id = "autoscaling",
+	.tag = "service",
+	.summary = "How many workers a queue wants",
+	.text = "503 if a number is not known: nobody shall take workers away "
+		"for that.",
+	.answers = autoscaling_answers,
+	.errors = autoscaling_errors,
 };

@@ -3,34 +3,46 @@
 #include "draft.h"
 #include "drafts.h"
 
-#define S_PREFER "{\"type\":\"string\",\"example\":\"wait=10\"}"
-#define PREFER                                                             \
-	{                                                                  \
-		"Prefer", S_PREFER,                                        \
-		    "wait=N: the answer comes when the task is final, or " \
-		    "after N seconds (RFC 7240)."                          \
-	}
-#define PREFER_APPLIED                                                    \
-	{                                                                 \
-		"Preference-Applied", S_STR, "The wait that was granted." \
-	}
 #define LOCATION                                           \
 	{                                                  \
 		"Location", S_STR, "The path of the task." \
 	}
 
+#define REPLAYED                                                             \
+	{                                                                    \
+		"Idempotent-Replayed", S_STR,                                \
+		    "true: the answer of an earlier request with this key, " \
+		    "and nothing new was done."                              \
+	}
+#define IDEMPOTENCY_KEY                                                       \
+	{                                                                     \
+		"Idempotency-Key",                                            \
+		    "{\"type\":\"string\",\"minLength\":1,"                   \
+		    "\"maxLength\":402}",                                     \
+		    "1 to 200 visible characters, in double quotes or "       \
+		    "without any. A request that is sent again with it does " \
+		    "nothing new."                                            \
+	}
+
 static const enum err needs_servers[] = { ERR_UNAVAILABLE, OK };
+static const enum err submit_errors[] = { ERR_KEY_HELD, ERR_KEY_RUNNING,
+	ERR_KEY_REUSED, ERR_DATA, ERR_UNAVAILABLE, OK };
+/* Of a whole batch; a unique_key is the affair of one item. */
+static const enum err batch_errors[] = { ERR_KEY_RUNNING, ERR_KEY_REUSED,
+	ERR_DATA, ERR_UNAVAILABLE, OK };
 
 /* ---- POST /tasks ---- */
 static const struct doc_param submit_headers[] = {
-	PREFER,
+	DOC_PREFER,
+	IDEMPOTENCY_KEY,
 	{ "traceparent", S_STR,
 	    "W3C Trace Context: stored, and given to the handler." },
 	DOC_LAST_PARAM,
 };
 static const struct doc_param submitted_headers[] = {
 	LOCATION,
-	PREFER_APPLIED,
+	DOC_PREFER_APPLIED,
+	REPLAYED,
 	DOC_LAST_PARAM,
 };
 static const struct doc_answer submit_answers[] = {
@@ -51,18 +63,24 @@ const struct route_doc submit_doc = {
 	.example = "{\"type\":\"echo\",\"payload\":{\"n\":1}}",
 	.headers = submit_headers,
 	.answers = submit_answers,
-	.errors = needs_servers,
+	.errors = submit_errors,
 };
 
 /* ---- POST /tasks/batch ---- */
 static const struct doc_param batch_headers[] = {
+	IDEMPOTENCY_KEY,
 	{ "traceparent", S_STR, "For all of them." },
+	DOC_LAST_PARAM,
+};
+static const struct doc_param batch_answered[] = {
+	REPLAYED,
 	DOC_LAST_PARAM,
 };
 static const struct doc_answer batch_answers[] = {
 	{ 200, "Some are accepted, some are refused.", S_REF("Batch"), NULL,
-	    NULL, NULL },
-	{ 201, "All are accepted.", S_REF("Batch"), NULL, NULL, NULL },
+	    batch_answered, NULL },
+	{ 201, "All are accepted.", S_REF("Batch"), NULL, batch_answered,
+	    NULL },
 	DOC_LAST_ANSWER,
 };
 
@@ -76,12 +94,15 @@ const struct route_doc batch_doc = {
 	.example = "{\"tasks\":[{\"type\":\"echo\",\"payload\":1}]}",
 	.headers = batch_headers,
 	.answers = batch_answers,
-	.errors = needs_servers,
+	.errors = batch_errors,
 };
 
 /* ---- GET /tasks ---- */
+/* A cursor that is none. */
+static const enum err list_errors[] = { ERR_INVALID, ERR_UNAVAILABLE, OK };
 static const struct doc_param page_headers[] = {
-	{ "Link", S_STR, "rel=\"next\": the next page (RFC 8288)." },
+	{ "Link", S_STR,
+	    "rel=\"next\" and rel=\"prev\": the pages beside it (RFC 8288)." },
 	DOC_LAST_PARAM,
 };
 static const struct doc_answer list_answers[] = {
@@ -94,19 +115,22 @@ const struct route_doc list_doc = {
 	.id = "listTasks",
 	.tag = "tasks",
 	.summary = "Your tasks, newest first",
+	.text = "The pages are stable: what comes in meanwhile is above all of "
+		"them.",
+	.query = &list_query,
 	.answers = list_answers,
-	.errors = needs_servers,
+	.errors = list_errors,
 };
 
 /* ---- GET /tasks/{id} ---- */
 static const struct doc_param show_headers[] = {
-	PREFER,
+	DOC_PREFER,
 	{ "If-None-Match", S_STR, "The ETag of an earlier answer." },
 	DOC_LAST_PARAM,
 };
 static const struct doc_param shown_headers[] = {
 	{ "ETag", S_STR, "Changes with the task." },
-	PREFER_APPLIED,
+	DOC_PREFER_APPLIED,
 	DOC_LAST_PARAM,
 };
 static const struct doc_param unchanged_headers[] = {
@@ -129,10 +153,6 @@ const struct route_doc show_doc = {
 };
 
 /* ---- GET /tasks/{id}/events ---- */
-static const struct doc_param events_query[] = {
-	{ "after", S_INT, "Only events with a seq above this one." },
-	DOC_LAST_PARAM,
-};
 static const struct doc_param events_asked[] = {
 	{ "Accept", S_STR,
 	    "text/event-stream: events as they happen, until the task is "
@@ -156,8 +176,25 @@ const struct route_doc events_doc = {
 	.id = "listEvents",
 	.tag = "tasks",
 	.summary = "What happened to a task",
-	.query = events_query,
+	.text = "With after, only what came after that event. Each event has "
+		"a seq above that of the one before it.",
+	.query = &events_query,
 	.headers = events_asked,
 	.answers = events_answers,
+	.errors = needs_servers,
+};
+
+/* ---- GET /tasks/{id}/explain ---- */
+static const struct doc_answer explain_answers[] = {
+	{ 200, "A reason for programs, and a text for people.",
+	    S_REF("Explanation"), NULL, NULL, NULL },
+	DOC_LAST_ANSWER,
+};
+
+const struct route_doc explain_doc = {
+	.id = "explainTask",
+	.tag = "tasks",
+	.summary = "Why a task does not run, or what it does",
+	.answers = explain_answers,
 	.errors = needs_servers,
 };

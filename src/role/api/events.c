@@ -4,6 +4,7 @@
 
 #include "api.h"
 #include "charge.h"
+#include "doc.h"
 #include "events.h"
 #include "render.h"
 
@@ -32,61 +33,52 @@ const struct flow_def events_flow = {
 };
 
 static bool
-parse_seq(const char *text, int64_t *ret)
+take_seq(void *to, const char *text)
 {
 	size_t n = strspn(text, "0123456789");
 
 	if (n == 0 || text[n] != '\0')
 		return false;
 	errno = 0;
-	*ret = strtoll(text, NULL, 10);
+	((struct events *)to)->after = strtoll(text, NULL, 10);
 	return errno == 0;
 }
 
+static const struct query_param after = { "after", "the seq of an event", S_INT,
+	take_seq };
+const struct query_table events_query = { &after, 1 };
+
 /* A stream that was cut off says where with Last-Event-ID; browsers do it by
  * themselves, and it wins over the query, which they repeat. */
-static bool
+static enum err
 parse_after(struct events *e)
 {
-	struct http_req *req = e->call.http.req;
+	const struct http_req *req = e->call.http.req;
 	const char *last = http_header(req, "Last-Event-ID");
-	const char *name = "after";
-	bool many = false;
-	const char *text = http_query(req, name, &many);
 
-	if (e->streams && last != NULL) {
-		e->resumes = true;
-		name = "Last-Event-ID";
-		text = last;
-		many = false;
-	}
-	if (text == NULL || (!many && parse_seq(text, &e->after)))
-		return true;
-	fault_set(&e->call.fault, ERR_UNPROCESSABLE, "",
-	    "%s is \"%.60s\"%s; allowed is the seq of an event, once", name,
-	    text, many ? " and more" : "");
-	return false;
+	if (!e->streams || last == NULL)
+		return query_take(req, &after, e, NULL, &e->call.fault);
+	e->resumes = true;
+	if (take_seq(e, last))
+		return OK;
+	return fault_set(&e->call.fault, ERR_UNPROCESSABLE, "",
+	    "Last-Event-ID is \"%.60s\"; allowed is %s", last, after.allowed);
 }
 
 static enum flow_next
 parse_events(struct flow *f)
 {
-	static const char *const known[] = { "after", NULL };
 	struct events *e = (struct events *)f;
 	struct http_req *req = e->call.http.req;
 	const char *id = http_param(req, "id");
-	const char *unknown = http_query_unknown(req, known);
+	enum err err;
 
 	if (!id_parse(id, strlen(id), &e->id))
 		return flow_check(f, ERR_NOT_FOUND);
 	http_note_id(req, "task", &e->id);
-	if (unknown != NULL)
-		return flow_check(f,
-		    fault_set(&e->call.fault, ERR_UNPROCESSABLE, "",
-			"the parameter \"%.60s\" is unknown; allowed is after",
-			unknown));
 	e->streams = stream_is_wanted(http_header(req, "Accept"));
-	return flow_check(f, parse_after(e) ? OK : ERR_UNPROCESSABLE);
+	err = query_known(req, &events_query, &e->call.fault);
+	return flow_check(f, err != OK ? err : parse_after(e));
 }
 
 static enum flow_next

@@ -2,7 +2,7 @@
 #include "api.h"
 #include "call.h"
 #include "charge.h"
-#include "input.h"
+#include "doc.h"
 #include "task/keys.h"
 
 #define SCOPES_MAX 16
@@ -82,17 +82,24 @@ take_days(void *to, const struct jsn_value *v, struct arena *a)
 static const struct input_member members[] = {
 	{ .name = "name",
 	    .allowed = "a string of 1 to 100 bytes without U+0000",
+	    .schema = "{\"type\":\"string\",\"minLength\":1,\"maxLength\":100}",
 	    .take = take_name,
 	    .required = true },
 	{ .name = "scopes",
 	    .allowed = "an array of one or more of \"tasks:read\", "
 		       "\"tasks:write\", \"keys\", \"admin\"",
+	    .schema = "{\"type\":\"array\",\"minItems\":1,\"maxItems\":16,"
+		      "\"items\":" S_SCOPE "}",
 	    .take = take_scopes,
 	    .required = true },
 	{ .name = "expires_in_days",
 	    .allowed = "an integer from 1 to 3650, or null for never",
+	    .schema = "{\"type\":[\"integer\",\"null\"],\"minimum\":1,"
+		      "\"maximum\":3650}",
 	    .take = take_days },
 };
+
+const struct input_table key_input = { members, NELEM(members) };
 
 /* ---- steps ---- */
 static enum flow_next

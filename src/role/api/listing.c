@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "doc.h"
 #include "listing.h"
 #include "task/keyed.h"
 
@@ -11,8 +12,9 @@
 
 /* ---- parameters ---- */
 static bool
-take_statuses(struct listing *l, const char *text)
+take_statuses(void *to, const char *text)
 {
+	struct listing *l = to;
 	enum task_status status;
 	char name[16];
 	size_t n;
@@ -33,35 +35,44 @@ take_statuses(struct listing *l, const char *text)
 }
 
 static bool
-take_type(struct listing *l, const char *text)
+take_type(void *to, const char *text)
 {
+	struct listing *l = to;
+
 	l->filter.type = text;
 	return task_name_ok(text, strlen(text));
 }
 
 static bool
-take_queue(struct listing *l, const char *text)
+take_queue(void *to, const char *text)
 {
+	struct listing *l = to;
+
 	l->filter.queue = text;
 	return task_name_ok(text, strlen(text));
 }
 
 static bool
-take_priority(struct listing *l, const char *text)
+take_priority(void *to, const char *text)
 {
+	struct listing *l = to;
+
 	l->filter.has_priority = true;
 	return task_priority_parse(text, &l->filter.priority);
 }
 
 static bool
-take_after(struct listing *l, const char *text)
+take_after(void *to, const char *text)
 {
+	struct listing *l = to;
+
 	return time_parse(text, strlen(text), &l->filter.after_us);
 }
 
 static bool
-take_before(struct listing *l, const char *text)
+take_before(void *to, const char *text)
 {
+	struct listing *l = to;
 	int64_t *at = &l->filter.before_us;
 
 	if (!time_parse(text, strlen(text), at))
@@ -72,15 +83,18 @@ take_before(struct listing *l, const char *text)
 }
 
 static bool
-take_unique_key(struct listing *l, const char *text)
+take_unique_key(void *to, const char *text)
 {
+	struct listing *l = to;
+
 	l->filter.unique_key = text;
 	return unique_key_ok(text);
 }
 
 static bool
-take_limit(struct listing *l, const char *text)
+take_limit(void *to, const char *text)
 {
+	struct listing *l = to;
 	size_t n = strspn(text, "0123456789");
 
 	if (n == 0 || n > 9 || text[n] != '\0')
@@ -91,28 +105,38 @@ take_limit(struct listing *l, const char *text)
 
 #define A_NAME "1 to 64 of A-Z a-z 0-9 _ . -"
 #define A_TIME "a time as RFC 3339 has it, such as 2026-01-02T03:04:05Z"
+#define A_CURSOR "next_cursor or prev_cursor of a page with the same filters"
+
+#define S_STATUSES \
+	"(PENDING|QUEUED|IN_PROGRESS|RETRYING|COMPLETED|FAILED|CANCELLED)"
 
 /* The filters come first, up to limit. */
-static const struct param {
-	const char *name, *allowed;
-	bool (*take)(struct listing *, const char *);
-} params[] = {
+static const struct query_param params[] = {
 	{ "status",
 	    "one or more, with commas, of PENDING, QUEUED, IN_PROGRESS, "
 	    "RETRYING, COMPLETED, FAILED and CANCELLED",
+	    "{\"type\":\"string\",\"pattern\":\"^" S_STATUSES "(," S_STATUSES
+	    ")*$\"}",
 	    take_statuses },
-	{ "type", A_NAME, take_type },
-	{ "priority", "high or low", take_priority },
-	{ "queue", A_NAME, take_queue },
-	{ "created_after", A_TIME, take_after },
-	{ "created_before", A_TIME, take_before },
-	{ "unique_key", "1 to 200 characters", take_unique_key },
-	{ "limit", "an integer from 1 to 500", take_limit },
+	{ "type", A_NAME, S_NAME, take_type },
+	{ "priority", "high or low",
+	    "{\"type\":\"string\",\"enum\":[\"high\",\"low\"]}",
+	    take_priority },
+	{ "queue", A_NAME, S_NAME, take_queue },
+	{ "created_after", A_TIME, S_TIME, take_after },
+	{ "created_before", A_TIME, S_TIME, take_before },
+	{ "unique_key", "1 to 200 characters",
+	    "{\"type\":\"string\",\"minLength\":1,\"maxLength\":200}",
+	    take_unique_key },
+	{ "limit", "an integer from 1 to 500",
+	    "{\"type\":\"integer\",\"minimum\":1,\"maximum\":500}",
+	    take_limit },
+	/* Good for the same filters, so that it comes after them. */
+	{ "cursor", A_CURSOR, S_STR, NULL },
 };
-#define NFILTERS (NELEM(params) - 1)
-static const char *const known[] = { "status", "type", "priority", "queue",
-	"created_after", "created_before", "unique_key", "limit", "cursor",
-	NULL };
+#define NFILTERS (NELEM(params) - 2)
+
+const struct query_table list_query = { params, NELEM(params) };
 
 /* RFC 3986: what is not unreserved is escaped. */
 static void
@@ -130,21 +154,15 @@ add_param(struct buf *b, const char *name, const char *value)
 }
 
 static enum err
-take_param(struct http_req *req, const struct param *p, struct listing *l,
-    struct buf *query, struct fault *fault)
+take_param(const struct http_req *req, const struct query_param *p,
+    struct listing *l, struct buf *query, struct fault *fault)
 {
-	bool many = false;
-	const char *text = http_query(req, p->name, &many);
+	const char *text = NULL;
+	enum err err = query_take(req, p, l, &text, fault);
 
-	if (text == NULL)
-		return OK;
-	if (many || !p->take(l, text))
-		return fault_set(fault, ERR_UNPROCESSABLE, "",
-		    "%s is \"%.60s\"%s; allowed is %s, once", p->name, text,
-		    many ? " and more" : "", p->allowed);
-	if (p < params + NFILTERS)
+	if (err == OK && text != NULL && p < params + NFILTERS)
 		add_param(query, p->name, text);
-	return OK;
+	return err;
 }
 
 /* ---- ranges ---- */
@@ -162,8 +180,7 @@ take_cursor(struct http_req *req, struct span secret, struct listing *l,
 	if (!l->has_cursor)
 		return fault_set(fault, ERR_INVALID, "",
 		    "cursor is \"%.60s\", which is not of this list; allowed "
-		    "is next_cursor or prev_cursor of a page with the same "
-		    "filters, once and unchanged",
+		    "is " A_CURSOR ", once and unchanged",
 		    text);
 	l->up = l->cursor.up;
 	return OK;
@@ -212,20 +229,14 @@ enum err
 listing_parse(struct http_req *req, struct span secret, struct arena *a,
     struct listing *l, struct fault *fault)
 {
-	const char *unknown = http_query_unknown(req, known);
+	enum err err = query_known(req, &list_query, fault);
 	struct buf query;
-	enum err err = OK;
 
-	if (unknown != NULL)
-		return fault_set(fault, ERR_UNPROCESSABLE, "",
-		    "the parameter \"%.60s\" is unknown; allowed are status, "
-		    "type, priority, queue, created_after, created_before, "
-		    "unique_key, limit and cursor",
-		    unknown);
 	l->limit = LISTING_LIMIT;
 	buf_init(&query, QUERY_MAX);
 	for (size_t i = 0; i < NELEM(params) && err == OK; i++)
-		err = take_param(req, &params[i], l, &query, fault);
+		if (params[i].take != NULL)
+			err = take_param(req, &params[i], l, &query, fault);
 	name_list(l, &query, a);
 	buf_fini(&query);
 	if (err == OK)

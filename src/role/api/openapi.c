@@ -9,6 +9,7 @@
 
 #include "api.h"
 #include "call.h"
+#include "charge.h"
 #include "doc.h"
 #include "openapi_private.h"
 
@@ -17,9 +18,11 @@
 /* ---- what steps add to the flow that has them ---- */
 static const struct {
 	flow_step *step;
-	enum err err[3]; /* ends with OK */
+	enum err err[4]; /* ends with OK */
 } step_errors[] = {
-	{ api_authenticate, { ERR_UNAUTHORIZED, ERR_FORBIDDEN } },
+	/* Two credentials at once are ERR_INVALID. */
+	{ api_authenticate, { ERR_INVALID, ERR_UNAUTHORIZED, ERR_FORBIDDEN } },
+	{ api_charge, { ERR_RATE_LIMITED, ERR_UNAVAILABLE } },
 };
 
 static bool
@@ -54,6 +57,9 @@ errors_of(const struct route *r)
 		set |= 1U << ERR_NOT_FOUND;
 	for (const enum err *e = d->errors; e != NULL && *e != OK; e++)
 		set |= 1U << *e;
+	/* Who does not answer may do so in the middle of it. */
+	if (set & 1U << ERR_UNAVAILABLE)
+		set |= 1U << ERR_TIMEOUT;
 	return set;
 }
 
@@ -85,12 +91,25 @@ write_path_params(struct jsn_w *w, const char *path)
 }
 
 static void
-write_params(struct jsn_w *w, const char *in, const struct doc_param *p)
+write_query(struct jsn_w *w, const struct query_table *t)
+{
+	for (size_t i = 0; t != NULL && i < t->n; i++) {
+		jsn_w_open(w, '{');
+		oa_str(w, "name", t->params[i].name);
+		oa_str(w, "in", "query");
+		oa_str(w, "description", t->params[i].allowed);
+		oa_raw(w, "schema", t->params[i].schema);
+		jsn_w_close(w, '}');
+	}
+}
+
+static void
+write_headers(struct jsn_w *w, const struct doc_param *p)
 {
 	for (; p != NULL && p->name != NULL; p++) {
 		jsn_w_open(w, '{');
 		oa_str(w, "name", p->name);
-		oa_str(w, "in", in);
+		oa_str(w, "in", "header");
 		oa_str(w, "description", p->text);
 		oa_raw(w, "schema", p->schema);
 		jsn_w_close(w, '}');
@@ -151,7 +170,7 @@ write_media(struct jsn_w *w, const char *media, const char *schema)
 }
 
 static void
-write_answer(struct jsn_w *w, const struct doc_answer *a)
+write_answer(struct jsn_w *w, const struct doc_answer *a, bool is_charged)
 {
 	const char *media = a->media;
 	char status[8];
@@ -161,7 +180,7 @@ write_answer(struct jsn_w *w, const struct doc_answer *a)
 	snprintf(status, sizeof(status), "%d", a->status);
 	oa_object(w, status);
 	oa_str(w, "description", a->text);
-	oa_headers(w, a->headers);
+	oa_headers(w, a->headers, is_charged);
 	if (media != NULL) {
 		oa_object(w, "content");
 		write_media(w, media, a->schema);
@@ -180,7 +199,7 @@ write_responses(struct jsn_w *w, const struct route *r)
 
 	oa_object(w, "responses");
 	for (const struct doc_answer *a = r->doc->answers; a->status != 0; a++)
-		write_answer(w, a);
+		write_answer(w, a, has_step(r->flow, api_charge));
 	/* By number; several errors may share a status. */
 	for (int want = 400; want < 600; want++)
 		for (int e = OK + 1; e < ERR_MAX; e++) {
@@ -194,6 +213,20 @@ write_responses(struct jsn_w *w, const struct route *r)
 	jsn_w_key(w, "default");
 	oa_ref(w, "responses", "default");
 	jsn_w_close(w, '}');
+}
+
+/* Which ones they are: a status may stand for several. */
+static void
+write_problems(struct jsn_w *w, const struct route *r)
+{
+	unsigned set = errors_of(r);
+
+	jsn_w_key(w, "x-problems");
+	jsn_w_open(w, '[');
+	for (int e = OK + 1; e < ERR_MAX; e++)
+		if (set & 1U << e)
+			jsn_w_strz(w, err_name((enum err)e));
+	jsn_w_close(w, ']');
 }
 
 static void
@@ -219,12 +252,13 @@ write_operation(struct jsn_w *w, const struct route *r)
 	jsn_w_key(w, "parameters");
 	jsn_w_open(w, '[');
 	write_path_params(w, r->path);
-	write_params(w, "query", d->query);
-	write_params(w, "header", d->headers);
+	write_query(w, d->query);
+	write_headers(w, d->headers);
 	jsn_w_close(w, ']');
 	if (d->body != NULL)
 		write_body(w, d);
 	write_responses(w, r);
+	write_problems(w, r);
 	jsn_w_close(w, '}');
 }
 
@@ -243,8 +277,7 @@ write_paths(struct jsn_w *w, const struct route *routes, size_t n)
 			continue;
 		oa_object(w, routes[i].path);
 		for (size_t k = i; k < n; k++)
-			if (strcmp(routes[k].path, routes[i].path) == 0 &&
-			    routes[k].doc != NULL)
+			if (strcmp(routes[k].path, routes[i].path) == 0)
 				write_operation(w, &routes[k]);
 		jsn_w_close(w, '}');
 	}

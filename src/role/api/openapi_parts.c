@@ -55,13 +55,26 @@ oa_schema(struct jsn_w *w, const char *schema, const char *text)
 	jsn_w_close(w, '}');
 }
 
+/* Of every answer; and of those to requests that are counted. */
+static const struct doc_param shared_headers[] = {
+	{ "X-Request-Id", S_STR,
+	    "The name of this request in the log, and in the events of the "
+	    "tasks that it changed." },
+	{ "RateLimit-Policy", S_STR,
+	    "The limit that the caller has, if there is one." },
+	{ "RateLimit", S_STR, "How much of it is left, and until when." },
+};
+
 void
-oa_headers(struct jsn_w *w, const struct doc_param *p)
+oa_headers(struct jsn_w *w, const struct doc_param *p, bool is_charged)
 {
 	oa_object(w, "headers");
-	oa_object(w, "X-Request-Id");
-	oa_str(w, "$ref", "#/components/headers/X-Request-Id");
-	jsn_w_close(w, '}');
+	for (size_t i = 0; i < NELEM(shared_headers); i++) {
+		if (i > 0 && !is_charged)
+			break;
+		jsn_w_key(w, shared_headers[i].name);
+		oa_ref(w, "headers", shared_headers[i].name);
+	}
 	for (; p != NULL && p->name != NULL; p++) {
 		oa_object(w, p->name);
 		oa_str(w, "description", p->text);
@@ -132,18 +145,26 @@ describe_status(struct buf *text, int status)
 static const struct doc_param retry_after[] = {
 	{ "Retry-After", "{\"type\":\"integer\",\"minimum\":1}",
 	    "Seconds to wait before the next try." },
-	{ NULL, NULL, NULL },
+	DOC_LAST_PARAM,
 };
 static const struct doc_param authenticate[] = {
-	{ "WWW-Authenticate", S_STR, "How to say who asks (RFC 9110)." },
-	{ NULL, NULL, NULL },
+	{ "WWW-Authenticate", S_STR,
+	    "How to say who asks, or which scope is missing (RFC 6750)." },
+	DOC_LAST_PARAM,
+};
+
+static const struct doc_param of_server[] = {
+	{ "Allow", S_STR, "Of 405: the methods of this path." },
+	{ "Retry-After", "{\"type\":\"integer\",\"minimum\":1}", "Of 503." },
+	DOC_LAST_PARAM,
 };
 
 static const struct doc_param *
 headers_of(int status)
 {
-	return status == 401                                  ? authenticate
+	return status == 401 || status == 403                 ? authenticate
 	    : status == 429 || status == 503 || status == 409 ? retry_after
+	    : status == 0                                     ? of_server
 							      : NULL;
 }
 
@@ -152,7 +173,7 @@ write_problem(struct jsn_w *w, const char *name, const char *text, int status)
 {
 	oa_object(w, name);
 	oa_str(w, "description", text);
-	oa_headers(w, headers_of(status));
+	oa_headers(w, headers_of(status), status != 0 && status != 401);
 	oa_object(w, "content");
 	oa_object(w, "application/problem+json");
 	oa_raw(w, "schema", S_REF("Problem"));
@@ -186,6 +207,19 @@ write_problems(struct jsn_w *w)
 	jsn_w_close(w, '}');
 }
 
+static void
+write_shared_headers(struct jsn_w *w)
+{
+	oa_object(w, "headers");
+	for (size_t i = 0; i < NELEM(shared_headers); i++) {
+		oa_object(w, shared_headers[i].name);
+		oa_str(w, "description", shared_headers[i].text);
+		oa_raw(w, "schema", shared_headers[i].schema);
+		jsn_w_close(w, '}');
+	}
+	jsn_w_close(w, '}');
+}
+
 void
 oa_components(struct jsn_w *w)
 {
@@ -197,14 +231,7 @@ oa_components(struct jsn_w *w)
 	oa_input(w, &draft_input);
 	jsn_w_close(w, '}');
 	write_problems(w);
-	oa_object(w, "headers");
-	oa_object(w, "X-Request-Id");
-	oa_str(w, "description",
-	    "The name of this request in the log, and in the events of the "
-	    "tasks that it changed.");
-	oa_raw(w, "schema", S_STR);
-	jsn_w_close(w, '}');
-	jsn_w_close(w, '}');
+	write_shared_headers(w);
 	oa_object(w, "securitySchemes");
 	oa_raw(w, "bearer",
 	    "{\"type\":\"http\",\"scheme\":\"bearer\",\"description\":"

@@ -15,8 +15,9 @@ void oa_ref(struct jsn_w *, const char *kind, const char *name);
 void oa_schema(struct jsn_w *, const char *schema, const char *text);
 /* An object of these members and no others. */
 void oa_input(struct jsn_w *, const struct input_table *);
-/* Those of every answer, and these. */
-void oa_headers(struct jsn_w *, const struct doc_param *);
+/* Those of every answer, and these. is_charged: of a request that may have been
+ * counted against a limit. */
+void oa_headers(struct jsn_w *, const struct doc_param *, bool is_charged);
 void oa_components(struct jsn_w *);
 
 #endif

@@ -28,6 +28,8 @@ static const struct doc_member problem[] = {
 	{ "pointer", S_STR, "In a batch: which member (RFC 6901).", true },
 	{ "errors", S_ARRAY(S_REF("Fault")), "What is wrong, and where.",
 	    true },
+	{ "task_id", S_ID, "Of unique-key: who has it.", true },
+	{ "task_status", S_STATUS, "Of that task.", true },
 	LAST,
 };
 static const struct doc_member fault[] = {
@@ -56,8 +58,9 @@ static const struct doc_member fault[] = {
 	    { "finished_at", S_TIME_OR_NULL, NULL, false },                    \
 	    { "worker", S_ID_OR_NULL, "Who claimed it last.", false },         \
 	    { "error", S_STR_OR_NULL, "Why the last attempt failed.", false }, \
+	    { "traceparent", S_STR_OR_NULL, NULL, false },                     \
 	{                                                                      \
-		"traceparent", S_STR_OR_NULL, NULL, false                      \
+		"unique_key", S_STR, "If it was submitted with one.", true     \
 	}
 
 static const struct doc_member task[] = {
@@ -70,6 +73,8 @@ static const struct doc_member task_head[] = { TASK_HEAD, LAST };
 static const struct doc_member task_page[] = {
 	{ "items", S_ARRAY(S_REF("TaskHead")), NULL, false },
 	{ "next_cursor", S_STR_OR_NULL, "null: this is the last page.", false },
+	{ "prev_cursor", S_STR_OR_NULL, "null: this is the first page.",
+	    false },
 	LAST,
 };
 static const struct doc_member accepted[] = {
@@ -111,6 +116,93 @@ static const struct doc_member user[] = {
 	{ "email", S_STR, NULL, false },
 	{ "username", S_STR_OR_NULL, NULL, false },
 	{ "created_at", S_TIME, NULL, false },
+	LAST,
+};
+#define ACCOUNT                                                              \
+	{ "id", S_ID, NULL, false }, { "email", S_STR, NULL, false },        \
+	    { "username", S_STR_OR_NULL, NULL, false },                      \
+	    { "role", "{\"type\":\"string\",\"enum\":[\"user\",\"admin\"]}", \
+		    NULL, false },                                           \
+	    { "created_at", S_TIME, NULL, false },                           \
+	{                                                                    \
+		"disabled_at", S_TIME_OR_NULL, "null: it is not.", false     \
+	}
+static const struct doc_member account[] = { ACCOUNT, LAST };
+static const struct doc_member me[] = {
+	ACCOUNT,
+	{ "scopes", S_ARRAY(S_SCOPE), "Of these credentials.", false },
+	LAST,
+};
+
+#define KEY                                                          \
+	{ "id", S_ID, NULL, false },                                 \
+	    { "prefix", S_STR, "How the key begins.", false },       \
+	    { "name", S_STR, NULL, false },                          \
+	    { "scopes", S_ARRAY(S_SCOPE), NULL, false },             \
+	    { "created_at", S_TIME, NULL, false },                   \
+	    { "expires_at", S_TIME_OR_NULL, "null: never.", false }, \
+	{                                                            \
+		"last_used_at", S_TIME_OR_NULL,                      \
+		    "To the minute. null: not yet.", false           \
+	}
+static const struct doc_member key[] = { KEY, LAST };
+static const struct doc_member new_key[] = {
+	KEY,
+	{ "key", S_STR, "Keep it: nobody can tell it again.", false },
+	LAST,
+};
+static const struct doc_member keys[] = {
+	{ "items", S_ARRAY(S_REF("Key")), NULL, false },
+	LAST,
+};
+static const struct doc_member user_limits[] = {
+	{ "user_id", S_ID, NULL, false },
+	{ "submit", S_STR_OR_NULL, "Of what writes tasks.", false },
+	{ "read", S_STR_OR_NULL, "Of the rest.", false },
+	LAST,
+};
+static const struct doc_member retried[] = {
+	{ "dry_run", S_BOOL, NULL, false },
+	{ "matched", S_INT, "Of a dry run.", true },
+	{ "retried", S_INT, "If it was none.", true },
+	{ "ids", S_ARRAY(S_ID), "Of a dry run, the first 20.", false },
+	{ "has_more", S_BOOL, "Ask again, with next_cursor.", false },
+	{ "next_cursor", S_ID_OR_NULL, NULL, false },
+	LAST,
+};
+#define S_REASON                                                           \
+	"{\"type\":\"string\",\"enum\":[\"not_due\",\"retrying\","         \
+	"\"no_worker\",\"no_worker_for_queue\",\"no_handler\",\"queued\"," \
+	"\"waiting\",\"between\",\"cancelling\",\"running\",\"final\"]}"
+static const struct doc_member list[] = {
+	{ "queue", S_NAME, NULL, false },
+	{ "priority", S_PRIORITY, NULL, false },
+	{ "length", S_INT_OR_NULL, "null: Redis does not answer.", false },
+	{ "ahead", S_INT_OR_NULL, "null: it is not in the list.", false },
+	LAST,
+};
+static const struct doc_member workers[] = {
+	{ "alive", S_INT_OR_NULL, "null: Redis does not answer.", false },
+	{ "serve_queue", S_INT_OR_NULL, "Those that serve its queue.", false },
+	{ "have_handler", S_INT_OR_NULL, "Of these, those that can run it.",
+	    false },
+	LAST,
+};
+static const struct doc_member explanation[] = {
+	{ "id", S_ID, NULL, false },
+	{ "status", S_STATUS, NULL, false },
+	{ "reason", S_REASON, NULL, false },
+	{ "text", S_STR, "The same for people.", false },
+	{ "attempt", S_INT, NULL, false },
+	{ "due_at", S_TIME_OR_NULL, NULL, false },
+	{ "queued_at", S_TIME_OR_NULL, NULL, false },
+	{ "started_at", S_TIME_OR_NULL, NULL, false },
+	{ "finished_at", S_TIME_OR_NULL, NULL, false },
+	{ "cancel_requested_at", S_TIME_OR_NULL, NULL, false },
+	{ "worker", S_ID_OR_NULL, NULL, false },
+	{ "error", S_STR_OR_NULL, NULL, false },
+	{ "list", S_REF("List"), "Of one that is QUEUED.", true },
+	{ "workers", S_REF("Workers"), "The same.", true },
 	LAST,
 };
 static const struct doc_member token[] = {
@@ -170,6 +262,16 @@ const struct doc_schema doc_schemas[] = {
 	{ "Events", events },
 	{ "User", user },
 	{ "Token", token },
+	{ "Account", account },
+	{ "Me", me },
+	{ "Key", key },
+	{ "NewKey", new_key },
+	{ "Keys", keys },
+	{ "UserLimits", user_limits },
+	{ "Retried", retried },
+	{ "List", list },
+	{ "Workers", workers },
+	{ "Explanation", explanation },
 	{ "Part", part },
 	{ "Parts", parts },
 	{ "Leader", leader },

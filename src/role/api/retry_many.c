@@ -9,7 +9,7 @@
 #include "api.h"
 #include "charge.h"
 #include "base/clock.h"
-#include "input.h"
+#include "doc.h"
 
 #define LIMIT_MAX 1000
 #define LOOK_MAX 20000
@@ -150,22 +150,44 @@ take_dry_run(void *to, const struct jsn_value *v, struct arena *a)
 static const struct input_member members[] = {
 	{ .name = "status",
 	    .allowed = "\"FAILED\" or \"CANCELLED\"",
+	    .schema = "{\"type\":\"string\","
+		      "\"enum\":[\"FAILED\",\"CANCELLED\"]}",
 	    .take = take_status },
-	{ .name = "type", .allowed = A_NAME, .take = take_type },
-	{ .name = "queue", .allowed = A_NAME, .take = take_queue },
+	{ .name = "type",
+	    .allowed = A_NAME,
+	    .schema = S_NAME,
+	    .take = take_type },
+	{ .name = "queue",
+	    .allowed = A_NAME,
+	    .schema = S_NAME,
+	    .take = take_queue },
 	{ .name = "priority",
 	    .allowed = "\"low\" or \"high\"",
+	    .schema = "{\"type\":\"string\",\"enum\":[\"high\",\"low\"]}",
 	    .take = take_priority },
-	{ .name = "created_after", .allowed = A_TIME, .take = take_after },
-	{ .name = "created_before", .allowed = A_TIME, .take = take_before },
+	{ .name = "created_after",
+	    .allowed = A_TIME,
+	    .schema = S_TIME,
+	    .take = take_after },
+	{ .name = "created_before",
+	    .allowed = A_TIME,
+	    .schema = S_TIME,
+	    .take = take_before },
 	{ .name = "limit",
 	    .allowed = "an integer from 1 to 1000",
+	    .schema = "{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000}",
 	    .take = take_limit },
 	{ .name = "cursor",
 	    .allowed = "the next_cursor of another answer",
+	    .schema = S_ID,
 	    .take = take_cursor },
-	{ .name = "dry_run", .allowed = "true or false", .take = take_dry_run },
+	{ .name = "dry_run",
+	    .allowed = "true or false",
+	    .schema = S_BOOL,
+	    .take = take_dry_run },
 };
+
+const struct input_table retry_input = { members, NELEM(members) };
 
 static enum flow_next
 parse_filter(struct flow *f)

@@ -1,7 +1,7 @@
 /* GET and PUT /users/{id}/limits: what an administrator lets a user do. */
 #include "api.h"
 #include "charge.h"
-#include "input.h"
+#include "doc.h"
 #include "task/limit.h"
 
 struct limits_call {
@@ -84,10 +84,22 @@ take_read(void *to, const struct jsn_value *v, struct arena *a)
 #define A_RATE                                                   \
 	"null for the default, \"off\", or a number and a unit " \
 	"(s, min, h, d) such as \"100/s\" or \"6000/min burst 100\""
+#define S_RATE                                                      \
+	"{\"type\":[\"string\",\"null\"],\"minLength\":1,"          \
+	"\"maxLength\":64,\"pattern\":\"^(off|0|[0-9]+/(s|min|h|d)" \
+	"( burst [0-9]+)?)$\",\"example\":\"6000/min burst 100\"}"
 static const struct input_member members[] = {
-	{ .name = "submit", .allowed = A_RATE, .take = take_submit },
-	{ .name = "read", .allowed = A_RATE, .take = take_read },
+	{ .name = "submit",
+	    .allowed = A_RATE,
+	    .schema = S_RATE,
+	    .take = take_submit },
+	{ .name = "read",
+	    .allowed = A_RATE,
+	    .schema = S_RATE,
+	    .take = take_read },
 };
+
+const struct input_table limits_input = { members, NELEM(members) };
 
 /* ---- steps ---- */
 static enum flow_next
