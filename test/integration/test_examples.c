@@ -20,6 +20,8 @@ run_examples(const char *file)
 	must_call(&admin, "GET", "/users/me", NULL, 200);
 	setenv("EXAMPLE_USER", str_of(http_json(&admin), "id"), 1);
 	setenv("EXAMPLE_ADMIN", admin.token, 1);
+	/* The leader has counted. */
+	UNTIL(http_call(&me, "GET", "/autoscaling/default", NULL, NULL) == 200);
 	setenv("EXAMPLE_TOKEN", me.token, 1);
 	setenv("EXAMPLE_ID", submit("noop", "1", NULL), 1);
 	status = run_program(argv, &output);
