@@ -13,6 +13,7 @@
 # the token of an administrator, and USER the id of a user.
 use strict;
 use warnings;
+use File::Temp qw(tempdir);
 use JSON::PP;
 
 my $json = JSON::PP->new->utf8->allow_nonref;
@@ -148,7 +149,7 @@ SH
 
 sub curl_blocks {
 	my ($url, $file) = @_;
-	my $tmp = ($ENV{TMPDIR} // '/tmp') . "/examples.$$";
+	my $tmp = tempdir('taskflow-examples-XXXXXX', TMPDIR => 1, CLEANUP => 1) . '/curl';
 	my @blocks = $file =~ /\.md$/ ? readme_blocks($file) : manual_blocks($file);
 	my $n = 0;
 	open(my $shell, '|-', 'bash', '-s', $tmp) or die "bash: $!\n";
