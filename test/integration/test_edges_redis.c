@@ -51,6 +51,8 @@ queued_in(enum server s)
 static void
 use_up_memory(enum server s)
 {
+	/* What clients may have is a part of maxmemory, and not the matter. */
+	redis_int(s, "CONFIG SET maxmemory-clients 0");
 	redis_int(s, "CONFIG SET maxmemory 1");
 }
 
@@ -63,6 +65,7 @@ accept_writes(void **state)
 	(void)state;
 	for (s = LOW; s <= HIGH; s++) {
 		redis_int(s, "CONFIG SET maxmemory 192mb");
+		redis_int(s, "CONFIG SET maxmemory-clients 10%%");
 		redis_int(s, "CONFIG SET min-replicas-to-write 0");
 	}
 	return 0;
