@@ -29,7 +29,7 @@ static void
 check(const char *authorization, const char *api_key)
 {
 	struct credential c = { .text = NULL };
-	struct fault f = { "", "" };
+	struct fault f = { "", "", "" };
 	char hash[KEY_HASH_SIZE], prefix[KEY_PREFIX_SIZE];
 	enum err err = credential_read(authorization, api_key, &c, &f);
 
