@@ -90,7 +90,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(examples_of_the_readme_work),
 		cmocka_unit_test(example_handlers_work),
 	};
-	char *conf;
+	char *handlers = configuration(), *conf;
 	struct group group = {
 		.name = "examples",
 		.roles = "api=1 manager=1 worker=1",
@@ -99,8 +99,9 @@ main(int argc, char **argv)
 	};
 
 	if (asprintf(&conf, "%s[handler wordcount]\ncommand = /usr/bin/wc -w\n",
-		configuration()) < 0)
+		handlers) < 0)
 		return 1;
+	free(handlers);
 	group.conf = conf;
 	return group_run(&group, argc, argv);
 }

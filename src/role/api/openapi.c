@@ -125,18 +125,25 @@ write_scope(struct jsn_w *w, unsigned scopes)
 		jsn_w_strz(w, scope_name((enum scope)(scopes & -scopes)));
 }
 
+/* {}: they may be missing. Who looks at them all the same is POST /users. */
 static void
-write_security(struct jsn_w *w, unsigned scope)
+write_security(struct jsn_w *w, const struct route *r)
 {
 	static const char *const schemes[] = { "bearer", "apiKey" };
+	bool are_read = has_step(r->flow, api_authenticate);
 
 	jsn_w_key(w, "security");
 	jsn_w_open(w, '[');
-	for (size_t i = 0; i < NELEM(schemes) && scope != SCOPE_NONE; i++) {
+	if (are_read && r->scope == SCOPE_NONE) {
+		jsn_w_open(w, '{');
+		jsn_w_close(w, '}');
+	}
+	for (size_t i = 0; i < NELEM(schemes) && are_read; i++) {
 		jsn_w_open(w, '{');
 		jsn_w_key(w, schemes[i]);
 		jsn_w_open(w, '[');
-		write_scope(w, scope);
+		if (r->scope != SCOPE_NONE)
+			write_scope(w, r->scope);
 		jsn_w_close(w, ']');
 		jsn_w_close(w, '}');
 	}
@@ -248,7 +255,7 @@ write_operation(struct jsn_w *w, const struct route *r)
 	jsn_w_open(w, '[');
 	jsn_w_strz(w, d->tag);
 	jsn_w_close(w, ']');
-	write_security(w, r->scope);
+	write_security(w, r);
 	jsn_w_key(w, "parameters");
 	jsn_w_open(w, '[');
 	write_path_params(w, r->path);

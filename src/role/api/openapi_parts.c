@@ -193,7 +193,9 @@ write_problems(struct jsn_w *w)
 	for (int s = 400; s < 600; s++) {
 		buf_clear(&text);
 		describe_status(&text, s);
-		if (text.len == 0)
+		/* No operation of its own accord: see default. */
+		if (text.len == 0 || s == problem_status(ERR_METHOD) ||
+		    s == problem_status(ERR_INTERNAL))
 			continue;
 		snprintf(status, sizeof(status), "%d", s);
 		write_problem(w, status, text.data, s);

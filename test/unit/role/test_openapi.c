@@ -144,7 +144,7 @@ static void
 a_document_of_one_route(void **state)
 {
 	const struct route one[] = {
-		{ HTTP_GET, "/autoscaling/{queue}", &openapi_flow,
+		{ HTTP_GET, "/autoscaling/{queue}", &show_flow,
 		    SCOPE_TASKS_READ, &autoscaling_doc },
 	};
 	struct buf b;
