@@ -71,7 +71,8 @@ INT_SRC  := $(wildcard test/integration/test_*.c)
 INT      := $(INT_SRC:%.c=$(B)/%)
 CRASH_TESTS := $(patsubst %.c,$(B)/%,$(wildcard test/crash/test_*.c))
 # Scripts, which find the daemon by TASKFLOW_BIN.
-DEPLOY   := $(wildcard test/deploy/test_* test/scale/test_*)
+# What is deployed is not built with sanitizers.
+DEPLOY   := $(if $(SAN),,$(wildcard test/deploy/test_* test/scale/test_*))
 SUPPORT  := $(patsubst %.c,$(B)/%.o,$(wildcard test/support/*.c))
 TEST_LIBS = $(LIBS) $(shell pkg-config --libs cmocka)
 floor_objs = $(filter $(foreach f,$(1),$(B)/src/$(f)/%),$(OBJ)) $(B)/gen/sql.o

@@ -287,18 +287,18 @@ static void
 lookups_go_together(void **state)
 {
 	struct asker a[CROWD];
-	struct key key;
+	struct key key[CROWD];
 	size_t i;
 
 	(void)state;
+	for (i = 0; i < CROWD; i++)
+		make_key(&me, "\"tasks:read\"", "", &key[i]);
 	sql("CREATE TABLE IF NOT EXISTS calls (n integer)");
 	find_keys_then("INSERT INTO calls VALUES (array_length($1, 1)); "
 		       "PERFORM pg_advisory_xact_lock(77);");
 	sql("SELECT pg_advisory_lock(77)");
-	for (i = 0; i < CROWD; i++) {
-		make_key(&me, "\"tasks:read\"", "", &key);
-		begin_ask(&a[i], "api-2", key.text);
-	}
+	for (i = 0; i < CROWD; i++)
+		begin_ask(&a[i], "api-2", key[i].text);
 	/* Each has left its promise, so each is about to ask. */
 	UNTIL(redis_int(LOW, "KEYS taskflow:cache:key:*") == CROWD ||
 	    waiting_for_the_lock() >= 3);

@@ -278,6 +278,13 @@ eventful(void)
 	return id;
 }
 
+/* The last kilobyte of what came. */
+static const char *
+end_of(const struct stream *s)
+{
+	return s->text + (s->len > 1024 ? s->len - 1024 : 0);
+}
+
 /* It gets all of it, when it reads at last; in between it costs little. */
 static void
 a_slow_reader_costs_little(void **state)
@@ -285,21 +292,25 @@ a_slow_reader_costs_little(void **state)
 	const char *id = eventful();
 	int64_t before = rss_kib("api-1"), most = 0, until;
 	struct stream s[4];
+	char last[40];
 	size_t i, k;
 
 	(void)state;
+	snprintf(last, sizeof(last), "id: %lld\n",
+	    (long long)sql_int("SELECT max(seq) FROM taskflow.task_events"));
 	for (i = 0; i < NELEM(s); i++)
 		stream_open(&s[i], "api-1", id, "", 4096);
 	for (until = now_ms() + 1000; now_ms() < until; pause_ms(POLL_MS))
 		if (rss_kib("api-1") - before > most)
 			most = rss_kib("api-1") - before;
-	/* All that is to be sent to them is 50 MB. */
-	if (most > 16 * 1024)
+	/* All that is to be sent to them is 50 MB. A sanitizer keeps what was
+	 * freed. */
+	if (most > 16 * 1024 && strstr(stack_bin(), "address") == NULL)
 		fail_msg("%lld KiB for slow readers", (long long)most);
 	for (i = 0; i < NELEM(s); i++) {
 		for (k = 0; k < 1000; k++) { /* by and by, like a slow one */
 			stream_read(&s[i]);
-			if (count_of(&s[i], "event: PROGRESS") == MANY)
+			if (s[i].over || strstr(end_of(&s[i]), last) != NULL)
 				break;
 			pause_ms(POLL_MS);
 		}
