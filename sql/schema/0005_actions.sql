@@ -69,16 +69,17 @@ DECLARE
 BEGIN
 	-- All are locked first, in the order of their ids, whatever they are: one
 	-- that ended after this and was retried below would not have taken its key.
-	SELECT array_agg(l.id), array_agg(l.user_id), array_agg(l.unique_key)
-	INTO ids, users, keys
-	FROM (
+	-- (Conditions of a plain subquery would be looked at before the lock.)
+	WITH l AS (
 		SELECT t.id, t.user_id, t.unique_key, t.status
 		FROM unnest($1, $2) AS u(id, user_id)
 		JOIN taskflow.tasks t ON t.id = u.id AND t.id = ANY ($1)
 			AND t.id BETWEEN $5 AND $6 AND t.user_id = u.user_id
 		ORDER BY t.id FOR UPDATE OF t
-	) l
-	WHERE l.unique_key IS NOT NULL AND l.status IN (6, 7);
+	)
+	SELECT array_agg(l.id), array_agg(l.user_id), array_agg(l.unique_key)
+	INTO ids, users, keys
+	FROM l WHERE l.unique_key IS NOT NULL AND l.status IN (6, 7);
 	IF ids IS NOT NULL THEN
 		SELECT array_agg(h.id) INTO held
 		FROM taskflow.take_unique(ids, users, keys) h;

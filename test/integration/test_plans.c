@@ -75,9 +75,9 @@ nothing_between_is_looked_at(void **state)
 		"SELECT * FROM taskflow.get_tasks(" OLD_AND_NEW ", " TWICE
 		", " BOUNDS ")",
 		"SELECT * FROM taskflow.cancel_tasks(" OLD_AND_NEW ", " TWICE
-		", '{a, a}', " BOUNDS ")",
+		", '{a, a}', '{r, r}', " BOUNDS ")",
 		"SELECT * FROM taskflow.retry_tasks(" OLD_AND_NEW ", " TWICE
-		", '{a, a}', " BOUNDS ")",
+		", '{a, a}', '{r, r}', " BOUNDS ")",
 		"SELECT * FROM taskflow.delete_tasks(" OLD_AND_NEW ", " TWICE
 		", " BOUNDS ")",
 		LIST("NULL", "NULL", OLD, NEW, "false", "11", "10000"),
