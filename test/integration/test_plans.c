@@ -23,7 +23,7 @@
 	"gen_random_uuid()], " TWICE ", '{noop,noop}', '{q,q}', '{0,0}', " \
 	"'{3,3}', '{0,0}', '{NULL,NULL}', '{NULL,NULL}', '{NULL,NULL}', "  \
 	"ARRAY['null','null']::json[], " unique_keys ", " OLD_AND_NEW      \
-	", '{1,1}', " keys ", '{00,00}', '{1000,1000}')"
+	", '{1,1}', " keys ", '{00,00}', '{1000,1000}', '{r,r}')"
 
 static const char many_tasks[] =
     "INSERT INTO taskflow.tasks (user_id, id, type, queue, priority, "
