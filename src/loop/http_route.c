@@ -99,6 +99,14 @@ path_matches(const char *pattern, struct span path, struct route_match *ret)
 	return pp == pend && p == end;
 }
 
+/* Most routes are another one's by the first byte of their path. */
+static bool
+may_match(const char *pattern, struct span path)
+{
+	return path.len < 2 || pattern[0] == '\0' || path.p[1] == pattern[1] ||
+	    path.p[1] == '%' || pattern[1] == '{';
+}
+
 void
 route_find(const struct route *routes, size_t n, enum http_method method,
     struct span path, struct route_match *ret)
@@ -109,7 +117,8 @@ route_find(const struct route *routes, size_t n, enum http_method method,
 	ret->route = NULL;
 	ret->nparams = 0;
 	for (size_t i = 0; i < n; i++) {
-		if (!path_matches(routes[i].path, path, &m))
+		if (!may_match(routes[i].path, path) ||
+		    !path_matches(routes[i].path, path, &m))
 			continue;
 		allowed |= 1U << routes[i].method;
 		if (routes[i].method != method ||
