@@ -46,6 +46,10 @@ percent_is(struct span raw, bool plus_is_space, struct span text)
 	const char *p = raw.p, *end = raw.p + raw.len;
 	size_t n = 0;
 
+	if (raw.len == text.len && !plus_is_space &&
+	    memcmp(raw.p, text.p, text.len) == 0 &&
+	    memchr(raw.p, '%', raw.len) == NULL)
+		return true;
 	for (; p < end; n++)
 		if (n == text.len ||
 		    next_byte(&p, end, plus_is_space) != text.p[n])
