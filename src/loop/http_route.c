@@ -62,12 +62,11 @@ percent_is(struct span raw, bool plus_is_space, struct span text)
 static struct span
 next_segment(const char **p, const char *end)
 {
-	struct span s = { *p + 1, 0 };
+	const char *from = *p + 1;
+	const char *slash = memchr(from, '/', (size_t)(end - from));
 
-	while (s.p + s.len < end && s.p[s.len] != '/')
-		s.len++;
-	*p = s.p + s.len;
-	return s;
+	*p = slash != NULL ? slash : end;
+	return (struct span){ from, (size_t)(*p - from) };
 }
 
 static bool
