@@ -67,12 +67,19 @@ DECLARE
 	keys	text[];
 	held	uuid[];		-- of these: another live task has it
 BEGIN
-	SELECT array_agg(t.id), array_agg(t.user_id), array_agg(t.unique_key)
+	-- All are locked first, in the order of their ids, whatever they are: one
+	-- that ended after this and was retried below would not have taken its key.
+	-- (Conditions of a plain subquery would be looked at before the lock.)
+	WITH l AS (
+		SELECT t.id, t.user_id, t.unique_key, t.status
+		FROM unnest($1, $2) AS u(id, user_id)
+		JOIN taskflow.tasks t ON t.id = u.id AND t.id = ANY ($1)
+			AND t.id BETWEEN $5 AND $6 AND t.user_id = u.user_id
+		ORDER BY t.id FOR UPDATE OF t
+	)
+	SELECT array_agg(l.id), array_agg(l.user_id), array_agg(l.unique_key)
 	INTO ids, users, keys
-	FROM unnest($1, $2) AS u(id, user_id)
-	JOIN taskflow.tasks t ON t.id = u.id AND t.id = ANY ($1) AND t.id BETWEEN $5 AND $6
-		AND t.user_id = u.user_id
-	WHERE t.unique_key IS NOT NULL AND t.status IN (6, 7);
+	FROM l WHERE l.unique_key IS NOT NULL AND l.status IN (6, 7);
 	IF ids IS NOT NULL THEN
 		SELECT array_agg(h.id) INTO held
 		FROM taskflow.take_unique(ids, users, keys) h;

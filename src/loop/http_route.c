@@ -46,6 +46,10 @@ percent_is(struct span raw, bool plus_is_space, struct span text)
 	const char *p = raw.p, *end = raw.p + raw.len;
 	size_t n = 0;
 
+	if (raw.len == text.len && !plus_is_space &&
+	    memcmp(raw.p, text.p, text.len) == 0 &&
+	    memchr(raw.p, '%', raw.len) == NULL)
+		return true;
 	for (; p < end; n++)
 		if (n == text.len ||
 		    next_byte(&p, end, plus_is_space) != text.p[n])
@@ -58,12 +62,11 @@ percent_is(struct span raw, bool plus_is_space, struct span text)
 static struct span
 next_segment(const char **p, const char *end)
 {
-	struct span s = { *p + 1, 0 };
+	const char *from = *p + 1;
+	const char *slash = memchr(from, '/', (size_t)(end - from));
 
-	while (s.p + s.len < end && s.p[s.len] != '/')
-		s.len++;
-	*p = s.p + s.len;
-	return s;
+	*p = slash != NULL ? slash : end;
+	return (struct span){ from, (size_t)(*p - from) };
 }
 
 static bool
@@ -99,6 +102,14 @@ path_matches(const char *pattern, struct span path, struct route_match *ret)
 	return pp == pend && p == end;
 }
 
+/* Most routes are another one's by the first byte of their path. */
+static bool
+may_match(const char *pattern, struct span path)
+{
+	return path.len < 2 || pattern[0] == '\0' || path.p[1] == pattern[1] ||
+	    path.p[1] == '%' || pattern[1] == '{';
+}
+
 void
 route_find(const struct route *routes, size_t n, enum http_method method,
     struct span path, struct route_match *ret)
@@ -109,7 +120,8 @@ route_find(const struct route *routes, size_t n, enum http_method method,
 	ret->route = NULL;
 	ret->nparams = 0;
 	for (size_t i = 0; i < n; i++) {
-		if (!path_matches(routes[i].path, path, &m))
+		if (!may_match(routes[i].path, path) ||
+		    !path_matches(routes[i].path, path, &m))
 			continue;
 		allowed |= 1U << routes[i].method;
 		if (routes[i].method != method ||

@@ -136,6 +136,26 @@ create(void)
 	warm_up();
 }
 
+/* The old ones or the new ones, whole; sent again, the new ones everywhere. */
+static void
+limit(void)
+{
+	const char *path = text("/users/%s/limits", user_id);
+	const char *limits = "{\"submit\":\"70/s\",\"read\":\"80/s\"}";
+
+	must_crash(&admin, "PUT", path, limits);
+	must_call(&admin_there, "GET", path, NULL, 200);
+	if (strstr(admin_there.body, "\"submit\":null") != NULL)
+		assert_non_null(strstr(admin_there.body, "\"read\":null"));
+	else
+		assert_non_null(strstr(admin_there.body, "\"read\":\"80/s"));
+	must_call(&admin_there, "PUT", path, limits, 200);
+	must_call(&admin, "GET", path, NULL, 200);
+	assert_non_null(strstr(admin.body, "\"submit\":\"70/s"));
+	assert_non_null(strstr(admin.body, "\"read\":\"80/s"));
+	warm_up();
+}
+
 struct point {
 	const char *flow;
 	const char *steps; /* with blanks between */
@@ -153,6 +173,7 @@ static const struct point points[] = {
 	    disable },
 	{ "password", "write_new write_new+ note_new end", change },
 	{ "key_create", "insert_key insert_key+ check_inserted end", create },
+	{ "limits_put", "write_limits write_limits+ check_found end", limit },
 };
 
 static void

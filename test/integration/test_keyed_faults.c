@@ -222,6 +222,67 @@ a_task_that_lives_again_needs_its_key(void **state)
 	all_ended();
 }
 
+static void
+must_cancel(const char *id)
+{
+	assert_int_equal(
+	    http_call(&me, "POST", text("/tasks/%s/cancel", id), NULL, NULL),
+	    200);
+}
+
+/* The task waits when a retry looks first; it is over when the retry comes to
+ * it, and another one has its key. */
+static void
+a_retry_that_waits_does_not_miss_a_key(void **state)
+{
+	char first[ID_SIZE], ends[ID_SIZE], key_to[ID_SIZE];
+	PGconn *holder, *retry;
+	const char *statement;
+
+	(void)state;
+	begin();
+#define LATER "{\"type\":\"noop\",\"delay_seconds\":1000"
+	post(&me, JSON_TYPE, LATER "}");
+	snprintf(first, sizeof(first), "%s", ledger_accept(id_in(&me)));
+	post(&me, JSON_TYPE, LATER ",\"unique_key\":\"k\"}");
+	snprintf(ends, sizeof(ends), "%s", ledger_accept(id_in(&me)));
+	must_cancel(first);
+	holder = open_transaction(text(
+	    "SELECT FROM taskflow.tasks WHERE id = '%s' FOR UPDATE", first));
+	retry = PQconnectdb(stack_env("TASKFLOW_PG_DIRECT_URL"));
+	statement = text("SELECT r.ord FROM taskflow.retry_tasks("
+			 "ARRAY['%s','%s']::uuid[], ARRAY(SELECT user_id FROM "
+			 "taskflow.tasks WHERE id IN ('%s','%s')), "
+			 "ARRAY['a','b'], ARRAY['a','b'], '%s', '%s') r "
+			 "WHERE retried ORDER BY 1",
+	    first, ends, first, ends, first, ends);
+	assert_int_equal(PQsendQuery(retry, statement), 1);
+	UNTIL(sql_int("SELECT count(*) FROM pg_locks WHERE pid = %d AND NOT "
+		      "granted",
+		  PQbackendPID(retry)) > 0);
+	must_cancel(ends);
+	assert_int_equal(
+	    post(&me, JSON_TYPE, LATER ",\"unique_key\":\"k\"}"), 201);
+	snprintf(key_to, sizeof(key_to), "%s", ledger_accept(id_in(&me)));
+	PQclear(PQexec(holder, "COMMIT"));
+	PQfinish(holder);
+	PQclear(PQgetResult(retry));
+	PQfinish(retry);
+	assert_string_equal(
+	    sql("SELECT string_agg(id::text, ' ') FROM taskflow.tasks "
+		"WHERE unique_key = 'k' AND status < 5"),
+	    key_to);
+	assert_int_equal(sql_int("SELECT status FROM taskflow.tasks "
+				 "WHERE id = '%s'",
+			     first),
+	    1);
+	make_due(first);
+	make_due(key_to);
+	task_wait(first);
+	task_wait(key_to);
+	all_ended();
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(an_answer_that_was_lost_is_asked_for_again),
 	cmocka_unit_test(a_key_that_is_being_worked_on_is_refused),
@@ -229,6 +290,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(one_that_is_blocked_is_refused_alone),
 	cmocka_unit_test(what_is_over_is_swept),
 	cmocka_unit_test(a_task_that_lives_again_needs_its_key),
+	cmocka_unit_test(a_retry_that_waits_does_not_miss_a_key),
 };
 
 int

@@ -41,6 +41,10 @@ sub many {
     my @ids = $outcome eq 'done' ? @{ $json->decode($body)->{ids} } : $outcome eq 'unknown' ? (undef) : ();
     syswrite $out, join '', map { $json->encode({ client => $client->{n}, id => $_, action => 'retry', sent => $sent,
         answered => time, status => $status, outcome => $outcome }) . "\n" } @ids;
+    # Long ones that live again are to be cancelled again.
+    my $was_long = $client->{was_long} // {};
+    my @again = grep { $was_long->{$_} } map { defined $_ ? $_ : keys %$was_long } @ids;
+    push @{ $client->{long} }, map { { id => $_, at => time + 1 } } @again;
     return;
 }
 
@@ -90,6 +94,7 @@ sub finish {
 sub accepted {
     my ($client, $asked, $id) = @_;
     push @{ $client->{ids} }, $id if !$asked->{long};
+    $client->{was_long}{$id} = 1 if $asked->{long};
     push @{ $client->{long} }, { id => $id, at => time + 1 + rand 3 } if $asked->{long};
     return;
 }
