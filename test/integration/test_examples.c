@@ -1,6 +1,7 @@
 /* The examples of the manuals and of the README do what they say. */
 #include <sys/stat.h>
 
+#include "access_fixture.h"
 #include "support/client.h"
 #include "support/ledger.h"
 #include "support/stack.h"
@@ -16,6 +17,7 @@ run_examples(const char *file)
 
 	setenv("EXAMPLE_TOKEN", me.token, 1);
 	setenv("EXAMPLE_ID", submit("noop", "1", NULL), 1);
+	task_wait(getenv("EXAMPLE_ID"));
 	status = run_program(argv, &output);
 	if (status != 0)
 		fail_msg("%s: %s", file, output);
@@ -34,6 +36,21 @@ examples_of_the_readme_work(void **state)
 {
 	(void)state;
 	run_examples("README.md");
+}
+
+static void
+configurations_of_the_manuals_are_good(void **state)
+{
+	const char *argv[] = { "/usr/bin/perl", "test/integration/examples.pl",
+		"configuration", daemon_path(), text("%s/conf", stack_dir()),
+		"man/taskflowd.conf.5", "man/taskflow-handlers.7",
+		"man/taskflow-deploy.7", "README.md", NULL };
+	char *output;
+
+	(void)state;
+	if (run_program(argv, &output) != 0)
+		fail_msg("%s", output);
+	free(output);
 }
 
 static void
@@ -80,6 +97,7 @@ main(int argc, char **argv)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(examples_of_the_api_work),
 		cmocka_unit_test(examples_of_the_readme_work),
+		cmocka_unit_test(configurations_of_the_manuals_are_good),
 		cmocka_unit_test(example_handlers_work),
 	};
 	char *conf;
