@@ -180,7 +180,7 @@ sub curl_blocks {
 	my @blocks = $file =~ /\.md$/ ? readme_blocks($file) : manual_blocks($file);
 	my $n = 0;
 	open(my $shell, '|-', 'bash', '-s', $tmp) or die "bash: $!\n";
-	print $shell $prelude, "URL=$url TOKEN=\$EXAMPLE_TOKEN ID=\$EXAMPLE_ID\n";
+	print $shell $prelude, "URL=$url TOKEN=\$EXAMPLE_TOKEN ID=\$EXAMPLE_ID USER=\$EXAMPLE_USER ADMIN=\$EXAMPLE_ADMIN\n";
 	for my $block (@blocks) {
 		next if $block->{note} =~ /^configuration|^not run/;
 		if ($block->{note} =~ /^answer(?: (\d{3}) of (.*))?$/) {

@@ -12,9 +12,15 @@ run_examples(const char *file)
 	const char *argv[] = { "/usr/bin/perl", "test/integration/examples.pl",
 		"curl", text("http://127.0.0.1:%d", part_port("api-1")), file,
 		NULL };
+	struct http admin;
 	char *output;
 	int status;
 
+	admin_at(&admin, "api-1");
+	must_call(&me, "GET", "/users/me", NULL, 200);
+	setenv("EXAMPLE_USER", str_of(http_json(&me), "id"), 1);
+	setenv("EXAMPLE_ADMIN", admin.token, 1);
+	http_fini(&admin);
 	setenv("EXAMPLE_TOKEN", me.token, 1);
 	setenv("EXAMPLE_ID", submit("noop", "1", NULL), 1);
 	task_wait(getenv("EXAMPLE_ID"));
@@ -42,7 +48,7 @@ static void
 configurations_of_the_manuals_are_good(void **state)
 {
 	const char *argv[] = { "/usr/bin/perl", "test/integration/examples.pl",
-		"configuration", daemon_path(), text("%s/conf", stack_dir()),
+		"configuration", stack_bin(), stack_file("examples"),
 		"man/taskflowd.conf.5", "man/taskflow-handlers.7",
 		"man/taskflow-deploy.7", "README.md", NULL };
 	char *output;
