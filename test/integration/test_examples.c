@@ -21,6 +21,8 @@ run_examples(const char *file)
 	setenv("EXAMPLE_USER", str_of(http_json(&me), "id"), 1);
 	setenv("EXAMPLE_ADMIN", admin.token, 1);
 	http_fini(&admin);
+	/* The leader has counted what is in flight. */
+	UNTIL(call_json(&me, "GET", "/autoscaling/default", NULL) == 200);
 	setenv("EXAMPLE_TOKEN", me.token, 1);
 	setenv("EXAMPLE_ID", submit("noop", "1", NULL), 1);
 	task_wait(getenv("EXAMPLE_ID"));
