@@ -108,7 +108,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(configurations_of_the_manuals_are_good),
 		cmocka_unit_test(example_handlers_work),
 	};
-	char *conf;
+	char *handlers = configuration(), *conf;
+	int status;
 	struct group group = {
 		.name = "examples",
 		.roles = "api=1 manager=1 worker=1",
@@ -117,8 +118,11 @@ main(int argc, char **argv)
 	};
 
 	if (asprintf(&conf, "%s[handler wordcount]\ncommand = /usr/bin/wc -w\n",
-		configuration()) < 0)
+		handlers) < 0)
 		return 1;
 	group.conf = conf;
-	return group_run(&group, argc, argv);
+	status = group_run(&group, argc, argv);
+	free(handlers);
+	free(conf);
+	return status;
 }
