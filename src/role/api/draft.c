@@ -155,6 +155,7 @@ static const struct input_member members[] = {
 	    .take = take_timeout },
 	{ .name = "unique_key",
 	    .allowed = "a string of 1 to 200 characters",
+	    .schema = "{\"type\":\"string\",\"minLength\":1,\"maxLength\":200}",
 	    .take = take_unique_key },
 };
 
