@@ -6,11 +6,21 @@
 #   examples.pl curl URL FILE     the blocks of FILE (mdoc, or Markdown) that
 #                                 call curl, in order, in one shell
 #
-# In such a block curl must end well, unless the line before it says otherwise
-# (\" example: 409). A block after the line \" example: answer must have the
-# members, and the kinds of values, that the last answer has. An id of the last
-# answer is $ID in what follows; TOKEN is what an example has made of it; ADMIN is
-# the token of an administrator, and USER the id of a user.
+#   examples.pl configuration PROGRAM FOLDER FILE...
+#                                 the configurations of the FILEs (blocks with
+#                                 sections, or noted so) are good for PROGRAM
+#
+# The line before a block says what is expected of it, unless it is that each
+# curl is answered with 2xx or 304 (in Markdown: <!-- example: ... -->):
+#   \" example: 201 409           these, in this order
+#   \" example: 200 of TASK       the same, when $ID is this task, submitted just
+#                                 now, or finished just now (200 of final TASK)
+#   \" example: answer            the block has the members, and kinds of values,
+#                                 of the last answer
+#   \" example: answer 422 of TASK  of the answer to this submit
+#   \" example: configuration ROLE, not run
+# An id of the last answer is $ID in what follows, TOKEN and KEY what an example
+# has made of them; USER and ADMIN are from the environment.
 use strict;
 use warnings;
 use File::Temp qw(tempdir);
@@ -56,7 +66,11 @@ sub readme_blocks {
 	my ($file) = @_;
 	open(my $f, '<', $file) or die "$file: $!\n";
 	my $all = do { local $/; <$f> };
-	return map { { text => $_, note => '' } } $all =~ /^```sh\n(.*?)^```/msg;
+	my @blocks;
+	while ($all =~ /^(?:<!-- example: (.*?) -->\n)?```(sh|ini)\n(.*?)^```/msg) {
+		push @blocks, { text => $3, note => $1 // ($2 eq 'ini' ? 'configuration worker' : '') };
+	}
+	return @blocks;
 }
 
 # ---- handlers ----
@@ -121,11 +135,24 @@ sub slurp {
 	return do { local $/; <$f> };
 }
 
+# A submit in the shell.
+sub submit_of {
+	my ($task, $final) = @_;
+	my $wait = $final ? "-H 'Prefer: wait=60'" : '';
+	return qq{curl -s \$URL/tasks -H "Authorization: Bearer \$TOKEN" -H 'Content-Type: application/json' }
+	    . "$wait -d '$task'";
+}
+
 sub run_block {
 	my ($shell, $tmp, $block, $url) = @_;
 	my $text = $block->{text};
 	$text =~ s{http://(127\.0\.0\.1|localhost):8080}{$url}g;
-	my $want = $block->{note} =~ /^(\d{3})/ ? $1 : '2..|304';
+	my ($wanted, $final, $task) = $block->{note} =~ /^(\d{3}(?: \d{3})*)?(?: of (final )?(\{.*\}))?$/
+	    or die "what is this: $block->{note}\n";
+	my @want = split / /, $wanted // '';
+	if (defined $task) {
+		$text = submit_of($task, $final) . "\n: >$tmp.status\nID=\$(jq -r .id $tmp.last)\n" . $text;
+	}
 	unlink "$tmp.status";
 	print $shell <<"SH";
 {
@@ -141,8 +168,9 @@ SH
 	die "not in time:\n$text\n" if !unlink "$tmp.done";
 	my @status = split /\n/, slurp("$tmp.status");
 	die "no answer:\n$text\n" . slurp("$tmp.errors") if !@status;
+	die "@status, not @want:\n$text\n" . slurp("$tmp.last") if @want && "@want" ne "@status";
 	for my $s (@status) {
-		die "$s, not $want:\n$text\n" . slurp("$tmp.last") if $s !~ /^(?:$want)$/;
+		die "$s:\n$text\n" . slurp("$tmp.last") if !@want && $s !~ /^(?:2..|304)$/;
 	}
 	die "it failed:\n$text\n" . slurp("$tmp.errors") . slurp("$tmp.last") if slurp("$tmp.rc") != 0;
 }
@@ -155,9 +183,11 @@ sub curl_blocks {
 	open(my $shell, '|-', 'bash', '-s', $tmp) or die "bash: $!\n";
 	print $shell $prelude, "URL=$url TOKEN=\$EXAMPLE_TOKEN ID=\$EXAMPLE_ID USER=\$EXAMPLE_USER ADMIN=\$EXAMPLE_ADMIN\n";
 	for my $block (@blocks) {
-		if ($block->{note} eq 'answer') {
+		next if $block->{note} =~ /^configuration|^not run/;
+		if ($block->{note} =~ /^answer(?: (\d{3}) of (.*))?$/) {
+			run_block($shell, $tmp, { text => submit_of($2), note => $1 }, $url) if defined $1;
 			same_shape($json->decode($block->{text}), $json->decode(slurp("$tmp.last")), '');
-		} elsif ($block->{text} =~ /\bcurl\b/ && $block->{note} ne 'not run') {
+		} elsif ($block->{text} =~ /\bcurl\b/) {
 			run_block($shell, $tmp, $block, $url);
 			$n++;
 		}
@@ -168,5 +198,53 @@ sub curl_blocks {
 	print "$file: $n examples\n";
 }
 
+# ---- configurations ----
+sub write_file {
+	my ($file, $text) = @_;
+	open(my $f, '>', $file) or die "$file: $!\n";
+	print $f $text;
+	close $f or die "$file: $!\n";
+}
+
+# The files that the configurations name.
+sub named_files {
+	my ($folder) = @_;
+	mkdir $_ for $folder, "$folder/secrets";
+	write_file("$folder/secrets/pg", "postgresql://taskflow\@127.0.0.1:6432/taskflow\n");
+	write_file("$folder/secrets/jwt", 'x' x 40);
+	write_file("$folder/handlers.conf", "[handler a]\ncommand = /bin/true\n");
+	my $key = "$folder/login.example.org.pem";
+	system("openssl genrsa 2048 2>/dev/null | openssl rsa -pubout -out $key 2>/dev/null") == 0
+	    or die "openssl makes no key\n";
+}
+
+sub check_config {
+	my ($program, $conf, $role) = @_;
+	my $said = `$program --check-config --role=$role --config=$conf 2>&1`;
+	return $? == 0 ? '' : $said;
+}
+
+sub configurations {
+	my ($program, $folder, @files) = @_;
+	named_files($folder);
+	write_file("$folder/bad.conf", "[handler a]\ncomand = /bin/true\n");
+	die "nothing is refused\n" if check_config($program, "$folder/bad.conf", 'worker') eq '';
+	for my $file (@files) {
+		my $n = 0;
+		for my $block ($file =~ /\.md$/ ? readme_blocks($file) : manual_blocks($file)) {
+			my ($role) = $block->{note} =~ /^configuration (\w+)/;
+			my $text = $block->{text};
+			next if !defined $role && $text !~ /^\[handler /;
+			$text =~ s{/etc/taskflow/}{$folder/}g;
+			write_file("$folder/it.conf", $text);
+			my $said = check_config($program, "$folder/it.conf", $role // 'worker');
+			die "$file: $said$text" if $said ne '';
+			$n++;
+		}
+		die "$file: no configuration\n" if $n == 0;
+	}
+}
+
+my %what = (handlers => \&handlers, curl => \&curl_blocks, configuration => \&configurations);
 my ($what, @args) = @ARGV;
-if ($what eq 'handlers') { handlers(@args) } else { curl_blocks(@args) }
+$what{$what}->(@args);

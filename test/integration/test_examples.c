@@ -2,9 +2,9 @@
 #include <sys/stat.h>
 
 #include "access_fixture.h"
+#include "support/client.h"
 #include "support/ledger.h"
-
-static struct http admin;
+#include "support/stack.h"
 
 static void
 run_examples(const char *file)
@@ -12,18 +12,20 @@ run_examples(const char *file)
 	const char *argv[] = { "/usr/bin/perl", "test/integration/examples.pl",
 		"curl", text("http://127.0.0.1:%d", part_port("api-1")), file,
 		NULL };
+	struct http admin;
 	char *output;
 	int status;
 
-	if (admin.token == NULL)
-		admin_at(&admin, "api-1");
-	must_call(&admin, "GET", "/users/me", NULL, 200);
-	setenv("EXAMPLE_USER", str_of(http_json(&admin), "id"), 1);
+	admin_at(&admin, "api-1");
+	must_call(&me, "GET", "/users/me", NULL, 200);
+	setenv("EXAMPLE_USER", str_of(http_json(&me), "id"), 1);
 	setenv("EXAMPLE_ADMIN", admin.token, 1);
-	/* The leader has counted. */
-	UNTIL(http_call(&me, "GET", "/autoscaling/default", NULL, NULL) == 200);
+	http_fini(&admin);
+	/* The leader has counted what is in flight. */
+	UNTIL(call_json(&me, "GET", "/autoscaling/default", NULL) == 200);
 	setenv("EXAMPLE_TOKEN", me.token, 1);
 	setenv("EXAMPLE_ID", submit("noop", "1", NULL), 1);
+	task_wait(getenv("EXAMPLE_ID"));
 	status = run_program(argv, &output);
 	if (status != 0)
 		fail_msg("%s: %s", file, output);
@@ -42,6 +44,21 @@ examples_of_the_readme_work(void **state)
 {
 	(void)state;
 	run_examples("README.md");
+}
+
+static void
+configurations_of_the_manuals_are_good(void **state)
+{
+	const char *argv[] = { "/usr/bin/perl", "test/integration/examples.pl",
+		"configuration", stack_bin(), stack_file("examples"),
+		"man/taskflowd.conf.5", "man/taskflow-handlers.7",
+		"man/taskflow-deploy.7", "README.md", NULL };
+	char *output;
+
+	(void)state;
+	if (run_program(argv, &output) != 0)
+		fail_msg("%s", output);
+	free(output);
 }
 
 static void
@@ -88,9 +105,11 @@ main(int argc, char **argv)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(examples_of_the_api_work),
 		cmocka_unit_test(examples_of_the_readme_work),
+		cmocka_unit_test(configurations_of_the_manuals_are_good),
 		cmocka_unit_test(example_handlers_work),
 	};
 	char *handlers = configuration(), *conf;
+	int status;
 	struct group group = {
 		.name = "examples",
 		.roles = "api=1 manager=1 worker=1",
@@ -101,7 +120,9 @@ main(int argc, char **argv)
 	if (asprintf(&conf, "%s[handler wordcount]\ncommand = /usr/bin/wc -w\n",
 		handlers) < 0)
 		return 1;
-	free(handlers);
 	group.conf = conf;
-	return group_run(&group, argc, argv);
+	status = group_run(&group, argc, argv);
+	free(handlers);
+	free(conf);
+	return status;
 }
