@@ -1,92 +1,11 @@
 /* GET /tasks/{id}/events as server-sent events, over two APIs. */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "support/ledger.h"
-#include "support/stack.h"
-#include "support/store.h"
+#include "streams_fixture.h"
 
 #define MANY 20000 /* events: more than the buffers of a socket hold */
 #define CROWD 200 /* streams */
-
-/* ---- a client that reads a stream ---- */
-struct stream {
-	int fd;
-	bool over; /* the connection has ended */
-	char *text; /* all that came, chunks and heads included */
-	size_t len, cap;
-};
-
-static void
-stream_open(struct stream *s, const char *api, const char *id, const char *more,
-    int receive)
-{
-	struct sockaddr_in to = { .sin_family = AF_INET,
-		.sin_port = htons((uint16_t)part_port(api)),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	const char *request = text("GET /tasks/%s/events HTTP/1.1\r\n"
-				   "Host: x\r\nAuthorization: Bearer %s\r\n"
-				   "Accept: text/event-stream\r\n%s\r\n",
-	    id, me.token, more);
-
-	memset(s, 0, sizeof(*s));
-	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (receive > 0)
-		setsockopt(
-		    s->fd, SOL_SOCKET, SO_RCVBUF, &receive, sizeof(receive));
-	assert_int_equal(connect(s->fd, (struct sockaddr *)&to, sizeof(to)), 0);
-	assert_int_equal(send(s->fd, request, strlen(request), MSG_NOSIGNAL),
-	    strlen(request));
-	s->cap = 65536;
-	s->text = calloc(1, s->cap + 1);
-}
-
-static void
-stream_close(struct stream *s)
-{
-	close(s->fd);
-	free(s->text);
-}
-
-/* What is there now. */
-static void
-stream_read(struct stream *s)
-{
-	ssize_t n;
-
-	for (;;) {
-		if (s->cap - s->len < 65536)
-			s->text = realloc(s->text, (s->cap *= 2) + 1);
-		n = recv(
-		    s->fd, s->text + s->len, s->cap - s->len, MSG_DONTWAIT);
-		if (n <= 0)
-			break;
-		s->len += (size_t)n;
-	}
-	s->text[s->len] = '\0';
-	s->over = n == 0 ||
-	    (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
-}
-
-static bool
-stream_has(struct stream *s, const char *what)
-{
-	stream_read(s);
-	return strstr(s->text, what) != NULL;
-}
-
-/* Is the body complete, by its last chunk? */
-static bool
-stream_is_whole(struct stream *s)
-{
-	stream_read(s);
-	return s->len >= 5 && strcmp(s->text + s->len - 5, "0\r\n\r\n") == 0;
-}
 
 /* "CREATED PICKED_UP ": the events that came; *ret_last: the last seq. */
 static const char *
@@ -247,113 +166,6 @@ others_have_no_stream(void **state)
 		stream_close(&s);
 	}
 	all_ended();
-}
-
-/* ---- who may no longer ---- */
-
-/* A stream of a task that waits, with that token or key instead of mine, that
- * has been told of the task and is open. */
-static void
-stream_as(struct stream *s, const char *credential)
-{
-	const char *id = submit("noop", "1", "\"delay_seconds\":3600");
-	char *mine = me.token;
-
-	me.token = strdup(credential);
-	stream_open(s, "api-2", id, "", 0);
-	free(me.token);
-	me.token = mine;
-	UNTIL(stream_has(s, "event: CREATED"));
-	UNTIL(stream_has(s, ": still here\n"));
-	assert_false(s->over);
-}
-
-/* It ends whole, but not as if the task were final: its client comes again, and
- * is told that it may not. */
-static void
-must_end_early(struct stream *s)
-{
-	UNTIL(stream_is_whole(s));
-	assert_null(strstr(s->text, "event: end"));
-	stream_close(s);
-	tables_clear();
-	all_ended();
-}
-
-static void
-a_stream_ends_with_its_key(void **state)
-{
-	struct stream s;
-	const char *id;
-
-	(void)state;
-	assert_int_equal(
-	    http_call(&me, "POST", "/api-keys", JSON_TYPE,
-		"{\"name\":\"stream\",\"scopes\":[\"tasks:read\"]}"),
-	    201);
-	id = text("%s", str_of(http_json(&me), "id"));
-	stream_as(&s, text("%s", str_of(http_json(&me), "key")));
-	assert_int_equal(
-	    http_call(&me, "DELETE", text("/api-keys/%s", id), NULL, NULL),
-	    204);
-	must_end_early(&s);
-}
-
-/* My token, but it has an end that is within what clocks may differ by: it is
- * good for 3 seconds more. By the secret of the stack. */
-static char *
-token_about_to_end(void)
-{
-	static const char program[] =
-	    "my ($f, $t) = @ARGV; open my $h, '<', $f or die; "
-	    "local $/; my $k = <$h>; $k =~ s/\\n\\z//; "
-	    "my ($head, $body) = split /\\./, $t; "
-	    "$body = decode_base64url($body); my $end = time - 57; "
-	    "$body =~ s/\"exp\":\\d+/\"exp\":$end/ or die; "
-	    "$body =~ s/\"(iat|nbf)\":\\d+/\"$1\":1/g; "
-	    "$t = $head . '.' . encode_base64url($body); "
-	    "print $t, '.', encode_base64url(hmac_sha256($t, $k));";
-	const char *argv[] = { "/usr/bin/perl", "-MDigest::SHA=hmac_sha256",
-		"-MMIME::Base64=encode_base64url,decode_base64url", "-e",
-		program, stack_file("stack/jwt.secret"), me.token, NULL };
-	char *out;
-
-	if (run_program(argv, &out) != 0)
-		fail_msg("%s", out);
-	return out;
-}
-
-static void
-a_stream_ends_with_its_token(void **state)
-{
-	char *token = token_about_to_end();
-	struct stream s;
-
-	(void)state;
-	stream_as(&s, token);
-	must_end_early(&s);
-	free(token);
-}
-
-static void
-a_stream_ends_with_its_user(void **state)
-{
-	char *mine = me.token;
-	struct http other;
-	struct stream s;
-
-	(void)state;
-	client_user(&other, part_port("api-1"), "leaver");
-	me.token = other.token;
-	stream_as(&s, other.token);
-	me.token = mine;
-	assert_int_equal(
-	    http_call(&other, "POST", "/users/me/password", JSON_TYPE,
-		"{\"old_password\":\"correct horse battery\","
-		"\"new_password\":\"another horse battery\"}"),
-	    204);
-	must_end_early(&s);
-	http_fini(&other);
 }
 
 /* ---- clients that do not read ---- */
@@ -530,9 +342,6 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_stream_resumes_where_it_was),
 		cmocka_unit_test(silence_is_broken_by_heartbeats),
 		cmocka_unit_test(others_have_no_stream),
-		cmocka_unit_test(a_stream_ends_with_its_key),
-		cmocka_unit_test(a_stream_ends_with_its_token),
-		cmocka_unit_test(a_stream_ends_with_its_user),
 		cmocka_unit_test(a_slow_reader_costs_little),
 		cmocka_unit_test(who_takes_nothing_is_cut_off),
 		cmocka_unit_test(a_shutdown_ends_streams_well),
