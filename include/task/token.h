@@ -21,6 +21,11 @@ struct token_keys;
 struct token_keys *token_keys_open(const struct conf *);
 void token_keys_close(struct token_keys *);	/* NULL is fine */
 
+/* A secret that is not for tokens, of the key that signs and a name of what it
+ * is for. It is another one as soon as another key signs. */
+void token_derive(const struct token_keys *, const char *what,
+    uint8_t ret[32]);
+
 /* A token for a user, by the key that signs; heap, or NULL without memory. */
 char *token_make(const struct token_keys *, const struct id *user,
     const char *role, int64_t now_s, int64_t ttl_s);

@@ -124,6 +124,15 @@ token_keys_close(struct token_keys *keys)
 	free(keys);
 }
 
+/* By HMAC, of which nobody finds the key or the other ones that it makes. */
+void
+token_derive(const struct token_keys *keys, const char *what, uint8_t ret[32])
+{
+	const char *key = keys->signs->key;
+
+	crypt_hmac_sha256(key, strlen(key), what, strlen(what), ret);
+}
+
 static const struct token_key *
 find_key(const struct token_keys *keys, const char *kid)
 {

@@ -119,6 +119,33 @@ log_in(void)
 	return token;
 }
 
+/* The cursor of a second page, heap. */
+static char *
+second_page(const char *token)
+{
+	char *out, *at;
+
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(
+		    curl(url("/tasks"), token, "{\"type\":\"noop\"}", NULL),
+		    201);
+	assert_int_equal(curl(url("/tasks?limit=1"), token, NULL, &out), 200);
+	at = strstr(out, "\"next_cursor\":\"");
+	if (at == NULL)
+		fail_msg("no cursor in %s", out);
+	at += strlen("\"next_cursor\":\"");
+	at = strndup(at, strcspn(at, "\""));
+	free(out);
+	return at;
+}
+
+static int
+with_cursor(const char *token, const char *cursor)
+{
+	return curl(
+	    url(text("/tasks?limit=1&cursor=%s", cursor)), token, NULL, NULL);
+}
+
 static int
 lines_with(const char *words)
 {
@@ -185,7 +212,7 @@ assert_certificate(const char *name)
 static void
 keys_and_certificates_change(void **state)
 {
-	char *first, *second;
+	char *first, *second, *cursor;
 
 	(void)state;
 	port = free_port();
@@ -225,6 +252,17 @@ keys_and_certificates_change(void **state)
 	assert_certificate("next");
 	assert_int_equal(with_token(first), 401);
 	assert_int_equal(with_token(second), 200);
+
+	/* Without jwt_secret, too, cursors are sealed by the key that signs. */
+	cursor = second_page(second);
+	assert_int_equal(with_cursor(second, cursor), 200);
+	configure("jwt_secret =\n[jwt_key 2027]\n" NEW
+		  "[jwt_key 2028]\nsign = yes\n"
+		  "secret = one more secret of 32 bytes or more\n",
+	    RELOADED);
+	assert_int_equal(with_token(second), 200);
+	assert_int_equal(with_cursor(second, cursor), 400);
+	free(cursor);
 	configure("[jwt_key 2027]\nsign = yes\n"
 		  "secret = yet another secret of 32 bytes or more\n",
 	    RELOADED);

@@ -365,7 +365,108 @@ cancel_and_retry_come_in_some_order(void **state)
 	all_ended();
 }
 
+/* ---- tasks with a unique_key ---- */
+#define KEYED "\"max_attempts\":1,\"unique_key\":\"k\""
+#define LIVE_KEYED \
+	"{\"type\":\"noop\",\"delay_seconds\":3600,\"unique_key\":\"k\"}"
+
+static int64_t
+live_with_key(void)
+{
+	return sql_int("SELECT count(*) FROM taskflow.tasks "
+		       "WHERE unique_key = 'k' AND status < 5");
+}
+
+static void
+a_key_that_is_held_stops_a_retry(void **state)
+{
+	const char *failed, *live;
+
+	(void)state;
+	tables_clear();
+	failed = fail_one(KEYED);
+	live = submit_loose(LIVE_KEYED);
+	assert_int_equal(act("retry", failed, NULL), 409);
+	assert_string_equal(
+	    str_of(http_json(&me), "type"), "urn:taskflow:problem:unique-key");
+	assert_string_equal(str_of(task_get(failed), "status"), "FAILED");
+	assert_int_equal(count_events(failed, 7), 0);
+	/* Many: it says how many it has retried, and that is none. */
+	assert_int_equal(retry_many("{}", "retried"), 0);
+	assert_string_equal(str_of(task_get(failed), "status"), "FAILED");
+	/* The holder has gone. */
+	assert_int_equal(act("cancel", live, NULL), 200);
+	assert_int_equal(retry_many("{}", "retried"), 1);
+	UNTIL(count_events(failed, 6) == 2);
+	tables_clear();
+	all_ended();
+}
+
+static void
+of_two_with_one_key_one_comes_back(void **state)
+{
+	const char *a, *b;
+
+	(void)state;
+	a = fail_one(KEYED);
+	b = fail_one(KEYED);
+	part_stop("worker-1");
+	assert_int_equal(retry_many("{}", "retried"), 1);
+	assert_int_equal(
+	    cJSON_GetArraySize(cJSON_GetObjectItem(http_json(&me), "ids")), 1);
+	assert_int_equal(count_events(a, 7) + count_events(b, 7), 1);
+	assert_int_equal(live_with_key(), 1);
+	assert_int_equal(tasks_with("FAILED"), 1);
+	assert_int_equal(retry_many("{}", "retried"), 0);
+	tables_clear();
+	part_start("worker-1");
+	all_ended();
+}
+
+static void *
+submit_keyed(void *arg)
+{
+	struct http h;
+
+	http_init(&h, part_port("api-2"));
+	h.token = strdup(me.token);
+	*(int *)arg = http_call(&h, "POST", "/tasks", JSON_TYPE, LIVE_KEYED);
+	http_fini(&h);
+	return NULL;
+}
+
+/* A retry at one API, a submit with its key at the other: one of them. */
+static void
+a_retry_and_a_submit_share_a_key(void **state)
+{
+	int i, submitted = 0, status;
+	const char *id;
+	pthread_t thread;
+
+	(void)state;
+	for (i = 0; i < RACES; i++) {
+		tables_clear();
+		id = submit_loose(LIVE_KEYED);
+		assert_int_equal(act("cancel", id, NULL), 200);
+		assert_int_equal(
+		    pthread_create(&thread, NULL, submit_keyed, &status), 0);
+		act("retry", id, NULL);
+		pthread_join(thread, NULL);
+		submitted += status == 201;
+		if (me.status + status !=
+		    (status == 201 ? 409 + 201 : 200 + 409))
+			fail_msg("answers %d and %d", me.status, status);
+		assert_int_equal(live_with_key(), 1);
+	}
+	print_message("%d of %d were submitted\n", submitted, RACES);
+	tables_clear();
+	all_ended();
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(a_key_that_is_held_stops_a_retry),
+	cmocka_unit_test(of_two_with_one_key_one_comes_back),
+	cmocka_unit_test(a_retry_and_a_submit_share_a_key),
 	cmocka_unit_test(a_failed_task_has_all_its_attempts_again),
 	cmocka_unit_test(a_cancelled_task_runs_or_waits_for_its_time),
 	cmocka_unit_test(only_what_is_final_is_retried_or_deleted),

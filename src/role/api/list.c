@@ -14,9 +14,11 @@
 #include "cursor.h"
 #include "listing.h"
 #include "render.h"
+#include "task/token.h"
 
 struct list {
 	struct api_call call;
+	uint8_t secret[32]; /* of cursors */
 	struct listing want;
 	struct pg_call *rows;
 	/* The page, once it is read. */
@@ -44,6 +46,12 @@ const struct flow_def list_flow = {
 	.end = list_end,
 };
 
+static struct span
+secret_of(const struct list *l)
+{
+	return (struct span){ (const char *)l->secret, sizeof(l->secret) };
+}
+
 static enum flow_next
 parse_query(struct flow *f)
 {
@@ -51,9 +59,11 @@ parse_query(struct flow *f)
 	struct api_call *c = &l->call;
 
 	l->want.filter.user = c->caller.user_id;
+	/* There may be no jwt_secret, but a key that signs there is. */
+	token_derive(api_tokens(api_app(c)), "cursors", l->secret);
 	return flow_check(f,
-	    listing_parse(c->http.req, span_of(api_app(c)->conf->jwt_secret),
-		&f->arena, &l->want, &c->fault));
+	    listing_parse(
+		c->http.req, secret_of(l), &f->arena, &l->want, &c->fault));
 }
 
 /* One more than asked for tells whether there is another page. */
@@ -123,8 +133,7 @@ make_cursor(const struct list *l, bool up, const struct id *id, char *ret)
 {
 	const struct cursor c = { up, *id };
 
-	cursor_format(&c, span_of(api_app(&l->call)->conf->jwt_secret),
-	    l->want.list, ret);
+	cursor_format(&c, secret_of(l), l->want.list, ret);
 }
 
 static void
