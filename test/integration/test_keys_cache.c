@@ -297,6 +297,7 @@ lookups_go_together(void **state)
 	find_keys_then("INSERT INTO calls VALUES (array_length($1, 1)); "
 		       "PERFORM pg_advisory_xact_lock(77);");
 	sql("SELECT pg_advisory_lock(77)");
+	UNTIL(redis_int(LOW, "KEYS taskflow:cache:key:*") == 0);
 	for (i = 0; i < CROWD; i++)
 		begin_ask(&a[i], "api-2", key[i].text);
 	/* Each has left its promise, so each is about to ask. */
