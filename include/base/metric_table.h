@@ -22,7 +22,8 @@ enum metric_reason {
 };
 enum metric_outcome {
 	OUTCOME_COMPLETED, OUTCOME_FAILED, OUTCOME_RETRIED,
-	OUTCOME_INTERRUPTED, OUTCOME_RELEASED, OUTCOME_OTHER, OUTCOME_MAX
+	OUTCOME_INTERRUPTED, OUTCOME_RELEASED, OUTCOME_CANCELLED, OUTCOME_OTHER,
+	OUTCOME_MAX
 };
 /* How a program ended. */
 enum metric_exit {
@@ -30,12 +31,15 @@ enum metric_exit {
 	EXIT_INTERRUPTED, EXIT_BAD_LINE, EXIT_NOT_STARTED, EXIT_MAX
 };
 enum metric_recovery { RECOVERY_DEAD, RECOVERY_ORPHAN };
+/* Of a request that has a limit: looked at by this process alone, refused since
+ * it could not be looked at, over it. */
+enum metric_limit { LIMITED_LOCALLY, LIMIT_UNKNOWN, LIMIT_EXCEEDED };
 enum metric_hand { HAND_TAKEN, HAND_CLAIMING, HAND_RUNNING, HAND_ENDED };
 
 enum metric_set {
 	SET_NONE, SET_ROUTE, SET_STATUS, SET_REASON, SET_PRIORITY, SET_OUTCOME,
 	SET_EXIT, SET_RECOVERY, SET_CLASS, SET_SERVER, SET_HAND, SET_VERSION,
-	SET_QUEUE, METRIC_SETS
+	SET_QUEUE, SET_LIMIT, METRIC_SETS
 };
 enum {
 	N_SET_NONE = 1, N_SET_ROUTE = METRIC_ROUTES, N_SET_STATUS = 4,
@@ -43,7 +47,8 @@ enum {
 	N_SET_OUTCOME = OUTCOME_MAX, N_SET_EXIT = EXIT_MAX, N_SET_RECOVERY = 2,
 	N_SET_CLASS = 2, N_SET_SERVER = 2, N_SET_HAND = 4,
 	/* Values known at the scrape alone. */
-	N_SET_VERSION = 1, N_SET_QUEUE = 1
+	N_SET_VERSION = 1, N_SET_QUEUE = 1,
+	N_SET_LIMIT = 3
 };
 
 /*
@@ -93,6 +98,8 @@ M(HTTP_IN_FLIGHT, "taskflow_http_requests_in_flight", GAUGE, NONE, ALL,	\
     NONE, NONE, "requests without an answer yet")			\
 M(HTTP_CONNECTIONS, "taskflow_http_connections", GAUGE, NONE, ALL, NONE,\
     NONE, "open connections of clients")				\
+M(RATE_LIMITS, "taskflow_rate_limits_total", COUNTER, NONE, API, LIMIT,	\
+    NONE, "requests with a limit, that were not just within it")	\
 M(STREAMS, "taskflow_http_streams", LEVEL, NONE, API, NONE, NONE,	\
     "open streams of events")						\
 /* ---- the servers ---- */						\

@@ -89,12 +89,13 @@ VALUES(none, "")
 VALUES(status, "2xx", "3xx", "4xx", "5xx")
 VALUES(priority, "low", "high")
 VALUES(outcome, "completed", "failed", "retried", "interrupted", "released",
-    "other")
+    "cancelled", "other")
 VALUES(exit, "ok", "data_error", "status", "signal", "timeout", "interrupted",
     "bad_line", "not_started")
 VALUES(recovery, "dead_worker", "orphan")
 VALUES(class, "write", "read")
 VALUES(hand, "taken", "claiming", "running", "ended")
+VALUES(limit, "counted_locally", "unavailable", "limited")
 
 const struct metric_set_def metric_sets[METRIC_SETS] = {
 	[SET_NONE] = { NULL, NULL, N_SET_NONE, value_none },
@@ -110,6 +111,7 @@ const struct metric_set_def metric_sets[METRIC_SETS] = {
 	[SET_HAND] = { "state", NULL, N_SET_HAND, value_hand },
 	[SET_VERSION] = { "version", NULL, N_SET_VERSION, value_none },
 	[SET_QUEUE] = { "queue", NULL, N_SET_QUEUE, value_none },
+	[SET_LIMIT] = { "outcome", NULL, N_SET_LIMIT, value_limit },
 };
 
 const char *

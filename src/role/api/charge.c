@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "api.h"
+#include "base/metric.h"
 #include "charge.h"
 #include "limits.h"
 
@@ -87,7 +88,7 @@ refuse(struct api_call *c, const struct charge *g, int64_t used)
 
 	rate_format(&g->rate, limit);
 	c->retry_after_s = (int)(wait_s > 0 ? wait_s : 1);
-	limits_counts(api_limits(api_app(c)))->limited++;
+	metric_count(METRIC_RATE_LIMITS + LIMIT_EXCEEDED, 1);
 	return fault_set(&c->fault, ERR_RATE_LIMITED, "",
 	    "your limit of %s is %s; this needs %lld and there are %lld left: "
 	    "wait %d s",
@@ -98,7 +99,7 @@ refuse(struct api_call *c, const struct charge *g, int64_t used)
 static enum err
 refuse_uncounted(struct api_call *c)
 {
-	limits_counts(api_limits(api_app(c)))->unavailable++;
+	metric_count(METRIC_RATE_LIMITS + LIMIT_UNKNOWN, 1);
 	return fault_set(&c->fault, ERR_UNAVAILABLE, "",
 	    "the rate limit cannot be looked at, so nothing was done");
 }

@@ -5,6 +5,7 @@
 
 #include "api.h"
 #include "base/clock.h"
+#include "base/metric.h"
 #include "base/idmap.h"
 #include "limits.h"
 
@@ -40,7 +41,6 @@ struct limits {
 	int64_t
 	    read_us; /* as of then, own is what the database has; 0: never */
 	bool is_away; /* redis-low did not answer the last one */
-	struct limits_counts counts;
 	struct idmap locals; /* of struct local */
 	TAILQ_HEAD(, local) by_use; /* the last one used is the last */
 };
@@ -294,23 +294,9 @@ limits_take(struct limits *l, const struct id *user, enum limit_kind kind,
 	struct rate_bucket *b = &local_of(l, user)->bucket[kind];
 	bool passed = rate_take(b, rate, cost, clock_mono_us() / US_PER_MS);
 
-	l->counts.local++;
+	metric_count(METRIC_RATE_LIMITS + LIMITED_LOCALLY, 1);
 	*ret_used = b->used;
 	return passed;
-}
-
-struct limits_counts *
-limits_counts(struct limits *l)
-{
-	return &l->counts;
-}
-
-uint64_t
-rate_local_total(const struct app *app)
-{
-	struct limits *l = api_limits(app);
-
-	return l == NULL ? 0 : l->counts.local;
 }
 
 /* ---- open and close ---- */

@@ -29,12 +29,4 @@ void limits_note(struct limits *, enum err);
 bool limits_take(struct limits *, const struct id *user, enum limit_kind,
     const struct rate *, int64_t cost, int64_t *ret_used);
 
-/* For metrics: what was charged here because redis-low did not answer, what was
- * refused for that reason, and what was over a limit. */
-struct limits_counts {
-	uint64_t local, unavailable, limited;
-};
-struct limits_counts *limits_counts(struct limits *);
-uint64_t rate_local_total(const struct app *);
-
 #endif

@@ -128,7 +128,7 @@ replace_bad(struct settling *k)
 }
 
 static void
-count_finished(const struct task_settlement *s)
+count_finished(const struct task_settlement *s, enum task_status status)
 {
 	static const uint8_t outcome[] = {
 		[EVENT_COMPLETED] = OUTCOME_COMPLETED + 1,
@@ -139,6 +139,9 @@ count_finished(const struct task_settlement *s)
 	};
 	unsigned o = s->event < NELEM(outcome) ? outcome[s->event] : 0;
 
+	if (status == TASK_CANCELLED) /* its owner wished it */
+		o = OUTCOME_CANCELLED + 1;
+
 	metric_count(METRIC_FINISHED + (o > 0 ? o - 1 : OUTCOME_OTHER), 1);
 }
 
@@ -146,10 +149,12 @@ count_finished(const struct task_settlement *s)
 static void
 count_settled(const struct settling *k)
 {
+	enum task_status status;
+
 	metric_observe(SETTLE_SECONDS, 0, clock_mono_us() - k->sent_us);
 	for (size_t i = 0; i < k->n; i++)
-		if (tasks_settled(k->settle, i))
-			count_finished(&k->settlements[i]);
+		if ((status = tasks_settled(k->settle, i)) != 0)
+			count_finished(&k->settlements[i], status);
 }
 
 static enum flow_next
@@ -204,7 +209,7 @@ note_refused(struct flow *f)
 		if (tasks_settled(k->settle, i))
 			continue;
 		if (tasks_was_settled(k->stale, row++)) {
-			count_finished(&k->settlements[i]);
+			count_finished(&k->settlements[i], TASK_IN_PROGRESS);
 			continue;
 		}
 		metric_count(METRIC_STALE, 1);
