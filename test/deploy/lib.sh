@@ -4,11 +4,14 @@
 #
 #   skip WORDS      this test cannot be run here, and why
 #   is WANT GOT     are they the same?
+#   ... | said PATTERN   does a line say it? All is read, so that who writes is never cut off, as grep -q does
 #   $work           a folder for this program
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$TOP" || exit 1
 export LC_ALL=C TZ=UTC
+# What a test makes is made as from a shell, although make has started us.
+unset MAKEFLAGS MFLAGS MAKELEVEL
 BIN=$(realpath -- "${TASKFLOW_BIN:-build/taskflowd}")
 export BIN
 work=$(mktemp -d "${TMPDIR:-/tmp}/taskflow-deploy.XXXXXX")
@@ -18,6 +21,8 @@ trap 'rm -rf "$work"' EXIT
 skip() { echo "skipped: $*"; exit 77; }
 # shellcheck disable=SC2317  # for those who source us
 is() { [[ $1 == "$2" ]] || { echo "wanted \"$1\", not \"$2\""; return 1; }; }
+# shellcheck disable=SC2317
+said() { local text; text=$(cat); grep -q "$@" <<<"$text"; }
 needs() { local t; for t; do [[ -n $(type -P "$t") ]] || skip "$t is not installed"; done; }
 
 tests() {
